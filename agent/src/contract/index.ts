@@ -1,0 +1,3 @@
+export * from "./heartbeat.ts";
+export * from "./problem.ts";
+export * from "./roles.ts";
