@@ -24,7 +24,17 @@ const runner = spawn(
   ],
   { cwd: root, stdio: ["ignore", "inherit", "inherit"] },
 );
+
+// Nothing waits for ever: 20 minutes for everybody, what --minutes says (and two to wind up) for the long suites.
+const deadlineMs = Number(process.env["KRATER_DEADLINE_MS"] ?? Date.now() + 18 * 60_000) + 120_000;
+const watchdog = setTimeout(() => {
+  console.error("the deadline of this run has passed: ending the test runner");
+  runner.kill("SIGTERM");
+  setTimeout(() => runner.kill("SIGKILL"), 10_000).unref();
+}, deadlineMs - Date.now());
+
 const code = await new Promise<number>((done) => runner.once("exit", (status) => done(status ?? 1)));
+clearTimeout(watchdog);
 
 const counted = await readFile(report, "utf8").then(
   (text) =>
