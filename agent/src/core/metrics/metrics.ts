@@ -1,5 +1,5 @@
 import type { Clock } from "../clock.ts";
-import type { AgentEvent } from "../events/agent-events.ts";
+import type { AgentEvent, AgentEventName } from "../events/agent-events.ts";
 import type { LoadBalancerObservation } from "../haproxy/load-balancers.ts";
 import type { HeartbeatCounts } from "../heartbeat/loop.ts";
 import { metric, type Sample } from "./prometheus-text.ts";
@@ -36,15 +36,9 @@ export interface MetricsDependencies {
 export class AgentMetrics implements Metrics {
   readonly #deps: MetricsDependencies;
   readonly #startedMs: number;
+  readonly #counted = new Map<AgentEventName, number>();
   readonly #applied = { start: 0, reload: 0 };
-  #applyFailed = 0;
   #applySeconds = 0;
-  #uploaded = 0;
-  #haproxyDied = 0;
-  #capped = 0;
-  #certificatesReplaced = 0;
-  #configurationChanged = 0;
-  #events = 0;
 
   constructor(deps: MetricsDependencies) {
     this.#deps = deps;
@@ -53,33 +47,16 @@ export class AgentMetrics implements Metrics {
 
   /** A reader of the event stream: every event, once, in order. */
   readonly record = (event: AgentEvent): void => {
-    this.#events++;
-    switch (event.name) {
-      case "load-balancer.applied":
-        this.#applied[event.data.how]++;
-        this.#applySeconds += event.data.tookMs / 1000;
-        break;
-      case "load-balancer.apply-failed":
-        this.#applyFailed++;
-        break;
-      case "load-balancer.uploaded":
-        this.#uploaded++;
-        break;
-      case "load-balancer.maxconn-capped":
-        this.#capped++;
-        break;
-      case "haproxy.died":
-        this.#haproxyDied++;
-        break;
-      case "certificate.replaced":
-        this.#certificatesReplaced++;
-        break;
-      case "configuration.changed":
-        this.#configurationChanged++;
-        break;
-      default: // the rest is counted as events only
+    this.#counted.set(event.name, this.#count(event.name) + 1);
+    if (event.name === "load-balancer.applied") {
+      this.#applied[event.data.how]++;
+      this.#applySeconds += event.data.tookMs / 1000;
     }
   };
+
+  #count(name: AgentEventName): number {
+    return this.#counted.get(name) ?? 0;
+  }
 
   async render(): Promise<string> {
     const loadBalancers = await this.#deps.observe();
@@ -87,9 +64,9 @@ export class AgentMetrics implements Metrics {
   }
 
   #agent(): string {
-    const { clock, version, nodeVersion, process, eventRing } = this.#deps;
-    const facts = process.read();
-    const ring = eventRing();
+    const { clock, version, nodeVersion } = this.#deps;
+    const facts = this.#deps.process.read();
+    const ring = this.#deps.eventRing();
     return (
       metric("krater_agent_info", "gauge", "Versions of the agent and its runtime.", [
         { value: 1, labels: { version, node: nodeVersion } },
@@ -113,7 +90,12 @@ export class AgentMetrics implements Metrics {
         { value: facts.eventLoopDelaySeconds.worst, labels: { kind: "worst" } },
         { value: facts.eventLoopDelaySeconds.mean, labels: { kind: "mean" } },
       ]) +
-      metric("krater_agent_events_total", "counter", "Events since the agent started.", this.#events) +
+      metric(
+        "krater_agent_events_total",
+        "counter",
+        "Events since the agent started, by name.",
+        [...this.#counted].map(([event, value]) => ({ value, labels: { event } })),
+      ) +
       metric("krater_agent_event_ring_events", "gauge", "Events a reader can still ask for.", ring.kept) +
       metric("krater_agent_event_ring_capacity", "gauge", "Events kept at most.", ring.capacity)
     );
@@ -121,36 +103,28 @@ export class AgentMetrics implements Metrics {
 
   #changes(): string {
     return (
-      metric("krater_uploads_total", "counter", "Configurations stored.", this.#uploaded) +
       metric("krater_applies_total", "counter", "Configurations applied.", [
         { value: this.#applied.start, labels: { how: "start" } },
         { value: this.#applied.reload, labels: { how: "reload" } },
       ]) +
       metric("krater_apply_seconds_total", "counter", "Time spent applying.", this.#applySeconds) +
-      metric("krater_apply_failures_total", "counter", "Configurations haproxy did not take.", this.#applyFailed) +
+      metric(
+        "krater_apply_failures_total",
+        "counter",
+        "Applications that failed.",
+        this.#count("load-balancer.apply-failed"),
+      ) +
       metric(
         "krater_maxconn_caps_total",
         "counter",
-        "Times maxconn was lowered to fit the open files limit.",
-        this.#capped,
+        "Times maxconn was lowered to fit the limit of open files.",
+        this.#count("load-balancer.maxconn-capped"),
       ) +
       metric(
         "krater_haproxy_deaths_total",
         "counter",
         "Times haproxy ended without being asked to.",
-        this.#haproxyDied,
-      ) +
-      metric(
-        "krater_certificate_rotations_total",
-        "counter",
-        "Server certificates replaced.",
-        this.#certificatesReplaced,
-      ) +
-      metric(
-        "krater_configuration_changes_total",
-        "counter",
-        "Times the agent's own configuration was replaced.",
-        this.#configurationChanged,
+        this.#count("haproxy.died"),
       )
     );
   }
@@ -168,9 +142,9 @@ export class AgentMetrics implements Metrics {
 }
 
 function haproxies(loadBalancers: LoadBalancerObservation[]): string {
-  const samples = (valueOf: (each: LoadBalancerObservation) => number | undefined): Sample[] =>
+  const samples = (pick: (each: LoadBalancerObservation) => number | undefined): Sample[] =>
     loadBalancers.flatMap((each) => {
-      const value = valueOf(each);
+      const value = pick(each);
       return value === undefined ? [] : [{ value, labels: { load_balancer: each.loadBalancerId } }];
     });
   return (
