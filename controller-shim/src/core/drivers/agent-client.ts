@@ -4,6 +4,8 @@ import type { AmphoraEndpoint } from "./amphora-driver.ts";
 export interface AgentClient {
   /** `GET /1.0/info`; the haproxy version decides what is rendered. */
   info(amphora: AmphoraEndpoint, signal: AbortSignal): Promise<{ haproxyVersion: string }>;
+  /** The stored configuration, or undefined when the amphora has none of this load balancer. */
+  readConfiguration(amphora: AmphoraEndpoint, loadBalancerId: string, signal: AbortSignal): Promise<string | undefined>;
   uploadConfiguration(
     amphora: AmphoraEndpoint,
     loadBalancerId: string,
