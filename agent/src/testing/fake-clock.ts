@@ -26,7 +26,10 @@ export class FakeClock implements Clock {
 
   sleep(ms: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
-      if (signal.aborted) return void reject(signal.reason as Error);
+      if (signal.aborted) {
+        reject(signal.reason as Error);
+        return;
+      }
       const sleeper: Sleeper = { wakeMs: this.#nowMs + ms, wake: () => {} };
       const abort = (): void => {
         this.#sleepers = this.#sleepers.filter((each) => each !== sleeper);

@@ -1,5 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { AgentEvent, AgentEventName } from "../events/agent-events.ts";
+import type { StreamItem } from "../events/event-stream.ts";
 import type { LoadBalancerObservation } from "../haproxy/load-balancers.ts";
 import type { HeartbeatCounts } from "../heartbeat/loop.ts";
 import { metric, type Sample } from "./prometheus-text.ts";
@@ -39,20 +40,28 @@ export class AgentMetrics implements Metrics {
   readonly #counted = new Map<AgentEventName, number>();
   readonly #applied = { start: 0, reload: 0 };
   #applySeconds = 0;
+  #missed = 0;
 
   constructor(deps: MetricsDependencies) {
     this.#deps = deps;
     this.#startedMs = deps.clock.monotonicMs();
   }
 
-  /** A reader of the event stream: every event, once, in order. */
-  readonly record = (event: AgentEvent): void => {
+  /** Reads the event stream to its end. A gap loses counts, so it is counted itself. */
+  async follow(items: AsyncIterable<StreamItem>): Promise<void> {
+    for await (const item of items) {
+      if (item.kind === "event") this.#record(item.event);
+      else this.#missed += item.missed ?? 0;
+    }
+  }
+
+  #record(event: AgentEvent): void {
     this.#counted.set(event.name, this.#count(event.name) + 1);
     if (event.name === "load-balancer.applied") {
       this.#applied[event.data.how]++;
       this.#applySeconds += event.data.tookMs / 1000;
     }
-  };
+  }
 
   #count(name: AgentEventName): number {
     return this.#counted.get(name) ?? 0;
@@ -95,6 +104,12 @@ export class AgentMetrics implements Metrics {
         "counter",
         "Events since the agent started, by name.",
         [...this.#counted].map(([event, value]) => ({ value, labels: { event } })),
+      ) +
+      metric(
+        "krater_agent_events_missed_total",
+        "counter",
+        "Events that were overwritten before they were counted.",
+        this.#missed,
       ) +
       metric("krater_agent_event_ring_events", "gauge", "Events a reader can still ask for.", ring.kept) +
       metric("krater_agent_event_ring_capacity", "gauge", "Events kept at most.", ring.capacity)
