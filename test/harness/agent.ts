@@ -45,7 +45,7 @@ export interface Answer {
 /** Starts the bundled agent with the `spawn` supervisor in `folder`; settings override single lines of its files. */
 export async function startAgent(
   folder: string,
-  settings: { octavia?: string; krater?: string; env?: Record<string, string> } = {},
+  settings: { octavia?: string; krater?: string; env?: Record<string, string>; nodeBinary?: string } = {},
 ): Promise<RunningAgent> {
   const amphoraId = randomUUID();
   const port = await freePort();
@@ -93,7 +93,7 @@ export async function startAgent(
 
   function launch(): ChildProcess {
     const child = spawn(
-      process.execPath,
+      settings.nodeBinary ?? process.execPath,
       [...agentNodeFlags, agentBundle, "--config-file", octaviaConf, "--config-file", kraterConf],
       { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...settings.env } },
     );
