@@ -1,0 +1,174 @@
+import { once } from "node:events";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:https";
+import type { AddressInfo } from "node:net";
+import type { TLSSocket } from "node:tls";
+import { getRequestListener } from "@hono/node-server";
+import type { Hono } from "hono/tiny";
+import { type Caller, callerOf } from "../../core/access/roles.ts";
+import { AgentError } from "../../core/agent-error.ts";
+import type { Log } from "../../core/log.ts";
+import { refuseConnect, refuseMalformed, refuseRequest } from "./malformed-requests.ts";
+import { announcedLength, BodyBudget, type ReceivedBody, receiveBody } from "./request-body.ts";
+import { readRequestTarget } from "./request-target.ts";
+import type { AppEnvironment, RequestEnvironment } from "./routes.ts";
+import type { ServerIdentity } from "./server-identity.ts";
+
+export interface ServerOptions {
+  host: string;
+  port: number;
+  /** `agent_tls_protocol`: the oldest version that is offered. */
+  minVersion: "TLSv1.2" | "TLSv1.3";
+  /** A request has so long to arrive, and then so long to be answered. */
+  requestTimeoutMs: number;
+  headersTimeoutMs?: number;
+  /** How often Node looks for requests that arrive too slowly. */
+  checkTimeoutsEveryMs?: number;
+}
+
+export interface RunningServer {
+  address(): AddressInfo;
+  /** Refuses new connections, ends the old ones, aborts what is being done. Resolves within about a second. */
+  stop(): Promise<void>;
+}
+
+/** Beginning of the User-Agent of a stock controller (any release). */
+const OCTAVIA_CLIENT = "Octavia HaProxy Rest Client";
+/** Of anybody with a certificate; those without one do not get past the handshake. */
+const MAX_CONNECTIONS = 512;
+const MAX_BODIES_BYTES = 64 * 1024 * 1024;
+const STOP_MS = 1_000;
+
+/** HTTPS with mandatory client certificates, in front of the application. */
+export async function startServer(
+  app: Hono<AppEnvironment>,
+  identity: ServerIdentity,
+  options: ServerOptions,
+  log: Log,
+): Promise<RunningServer> {
+  const callers = new WeakMap<object, Caller>();
+  const inFlight = new Set<AbortController>();
+  const budget = new BodyBudget(MAX_BODIES_BYTES);
+  const environments = new WeakMap<IncomingMessage, RequestEnvironment>();
+
+  const tls = () => ({ ...identity.tlsOptions(), minVersion: options.minVersion, maxVersion: "TLSv1.3" as const });
+  const server: Server = createServer({
+    ...tls(),
+    requestCert: true,
+    rejectUnauthorized: true,
+    handshakeTimeout: 20_000,
+    requestTimeout: options.requestTimeoutMs,
+    headersTimeout: Math.min(options.headersTimeoutMs ?? 20_000, options.requestTimeoutMs),
+    connectionsCheckingInterval: options.checkTimeoutsEveryMs ?? 5_000,
+    keepAliveTimeout: 60_000,
+    requireHostHeader: false, // Node would answer without a body; the original does not ask for one
+    noDelay: true,
+  });
+  server.maxConnections = MAX_CONNECTIONS;
+
+  const listener = getRequestListener(
+    (request, { incoming }) => {
+      const environment = environments.get(incoming as IncomingMessage);
+      if (!environment) throw new Error("a request without environment");
+      return app.fetch(request, environment);
+    },
+    // Reached when the Host header makes no URL: everything else has been looked at before.
+    { errorHandler: () => badRequest("The Host header is not a host."), hostname: "amphora" },
+  );
+
+  const serve = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean) => {
+    // A stock client pays 5 s for an idle connection that was closed under it: it never gets to keep one.
+    if (String(incoming.headers["user-agent"] ?? "").startsWith(OCTAVIA_CLIENT)) outgoing.shouldKeepAlive = false;
+    // Whoever waits for leave to send a body and gets an answer instead may still send it: nobody can tell.
+    if (expectsContinue) outgoing.shouldKeepAlive = false;
+    const target = readRequestTarget(incoming.url ?? "");
+    if (!target.ok) return refuseRequest(incoming, outgoing, target.reason);
+    if (incoming.headers.host === "") delete incoming.headers.host;
+    incoming.url = target.path === "*" ? "/*" : target.path + target.query;
+
+    const deadline = new AbortController();
+    inFlight.add(deadline);
+    const timer = setTimeout(
+      () => deadline.abort(new AgentError("busy", "The request took too long.")),
+      options.requestTimeoutMs,
+    ).unref();
+    let release: (() => void) | undefined;
+    outgoing.once("close", () => {
+      clearTimeout(timer);
+      inFlight.delete(deadline);
+      release?.();
+    });
+
+    environments.set(incoming, {
+      path: target.path,
+      caller: callerOn(incoming.socket as TLSSocket),
+      signal: deadline.signal,
+      outgoing,
+      readBody: async (limitBytes): Promise<ReceivedBody> => {
+        const length = announcedLength(incoming);
+        if (expectsContinue && (length ?? 0) <= limitBytes) outgoing.writeContinue();
+        try {
+          if (expectsContinue && (length ?? 0) > limitBytes) {
+            throw new AgentError("body-too-large", `The body is larger than ${limitBytes} bytes.`);
+          }
+          release = budget.take(Math.min(length ?? limitBytes, limitBytes));
+          return await receiveBody(incoming, limitBytes);
+        } catch (error) {
+          outgoing.shouldKeepAlive = false;
+          throw error;
+        }
+      },
+    });
+    void listener(incoming, outgoing);
+  };
+
+  server.on("request", (incoming, outgoing) => serve(incoming, outgoing, false));
+  server.on("checkContinue", (incoming, outgoing) => serve(incoming, outgoing, true));
+  server.on("checkExpectation", (incoming, outgoing) => {
+    refuseRequest(incoming, outgoing, "The expectation cannot be met.");
+  });
+  server.on("connect", (_incoming, socket) => refuseConnect(socket));
+  server.on("clientError", (error, socket) => refuseMalformed(error, socket));
+  server.on("tlsClientError", (error, socket) => {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "ECONNRESET") return; // a port scan, a health check
+    log.warn({ event: "access.denied", remote: socket.remoteAddress, reason: code ?? error.message }, "no TLS session");
+  });
+  server.on("drop", () => {
+    log.warn({ event: "connection.refused", limit: MAX_CONNECTIONS }, "too many connections");
+  });
+
+  identity.follow(() => server.setSecureContext(tls()));
+
+  server.listen({ host: options.host, port: options.port });
+  await once(server, "listening");
+  server.on("error", (error) => log.error({ event: "server.failed", reason: error.message }, "server error"));
+
+  return {
+    address: () => server.address() as AddressInfo,
+    stop: async () => {
+      identity.stop();
+      const closed = once(server, "close");
+      server.close();
+      for (const deadline of inFlight) deadline.abort(new AgentError("busy", "The agent is stopping."));
+      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), STOP_MS);
+      await closed;
+      clearTimeout(timer);
+    },
+  };
+
+  /** Once for each connection: the certificate cannot change on the way. */
+  function callerOn(socket: TLSSocket): Caller {
+    const known = callers.get(socket);
+    if (known) return known;
+    const caller = callerOf(socket.getPeerX509Certificate()?.subjectAltName);
+    callers.set(socket, caller);
+    return caller;
+  }
+}
+
+function badRequest(description: string): Response {
+  const body = JSON.stringify({ error: `400 Bad Request: ${description}`, http_code: 400 });
+  return new Response(body, { status: 400, headers: { "content-type": "application/json" } });
+}
