@@ -2,7 +2,7 @@ import type { ListenerStatistics } from "../../contract/heartbeat.ts";
 import type { FrontendStatistics } from "../haproxy/statistics.ts";
 
 /**
- * `<base path>/stats_counters.json`, 0640, written whole. It needs no fsync: what loses the file's bytes (a crash of
+ * Written whole, old or new. It needs no fsync: what loses the file's bytes (a crash of
  * the machine) resets haproxy's counters too, and a broken file counts as empty.
  */
 export interface CounterStore {

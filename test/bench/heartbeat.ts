@@ -1,0 +1,84 @@
+import { execFile } from "node:child_process";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { agentNodeFlags } from "../../scripts/bundle-agent.ts";
+import { ask, startBareHaproxy } from "./bare-haproxy.ts";
+import { benchFolder, onEnd } from "./cleanup.ts";
+import { benchConfiguration, SIZES, type SizeName, sizeNames } from "./configuration.ts";
+import type { BenchResult, Figure } from "./report.ts";
+
+const run = promisify(execFile);
+const loadBalancerId = "1b000001-0001-4000-8000-000000000001";
+
+const LOOP_BEATS = 2_000;
+const PACED_BEATS = 15;
+
+/** Limits in ms of thread CPU per beat, and what the stock sender needs. */
+const limits: Record<SizeName, { loop: number; paced: number; stock: string }> = {
+  small: { loop: 0.4, paced: 2, stock: "0.47 ms" },
+  large: { loop: 5.5, paced: 8, stock: "25 ms" },
+};
+
+/** CPU of one beat: query of a real haproxy, parsing, counters on disk, compression, signature, datagram. */
+export async function benchHeartbeat(): Promise<BenchResult> {
+  const port = await swallowDatagrams();
+  const figures: Figure[] = [];
+  const notes = [
+    `thread CPU per beat; a loop of ${LOOP_BEATS}, then ${PACED_BEATS} beats one a second in a new process`,
+  ];
+  for (const size of sizeNames) {
+    const basePath = await benchFolder();
+    await mkdir(join(basePath, loadBalancerId));
+    const path = join(basePath, loadBalancerId, "haproxy.cfg");
+    const { listeners, members } = SIZES[size];
+    await writeFile(path, benchConfiguration({ loadBalancerId, basePath, listeners, members, firstPort: 23_000 }));
+    const socket = join(basePath, `${loadBalancerId}.sock`);
+    const haproxy = await startBareHaproxy(path, socket);
+    const beat = (mode: string, beats: number): Promise<WorkerReport> =>
+      runWorker([basePath, loadBalancerId, String(port), mode, String(beats)]);
+    const tight = await beat("loop", LOOP_BEATS);
+    const paced = await beat("paced", PACED_BEATS);
+    const query = await bareQuery(socket);
+    const name = `${listeners} listeners, ${members} members`;
+    const { loop, paced: pacedLimit, stock } = limits[size];
+    figures.push(
+      { name: `${name}: loop`, value: tight.cpuMs, unit: "ms", atMost: loop, beside: query, stock },
+      { name: `${name}: one a second`, value: paced.cpuMs, unit: "ms", atMost: pacedLimit, beside: query },
+    );
+    notes.push(`${name}: ${Math.round(tight.datagramBytes)} bytes a datagram`);
+    await haproxy.stop();
+  }
+  return { name: "heartbeat", figures, notes };
+}
+
+interface WorkerReport {
+  cpuMs: number;
+  datagramBytes: number;
+}
+
+async function runWorker(args: string[]): Promise<WorkerReport> {
+  const script = join(import.meta.dirname, "heartbeat-worker.ts");
+  const { stdout } = await run(process.execPath, [...agentNodeFlags, script, ...args], { timeout: 120_000 });
+  return JSON.parse(stdout) as WorkerReport;
+}
+
+/** What reading the same answer costs when nothing is done with it. */
+async function bareQuery(socket: string): Promise<NonNullable<Figure["beside"]>> {
+  const times = 200;
+  for (let n = 0; n < 50; n++) await ask(socket, "show stat -1 7 -1");
+  const before = process.threadCpuUsage();
+  for (let n = 0; n < times; n++) await ask(socket, "show stat -1 7 -1");
+  const { user, system } = process.threadCpuUsage(before);
+  return { what: "bare socket query", value: (user + system) / 1000 / times };
+}
+
+async function swallowDatagrams(): Promise<number> {
+  const receiver = createSocket("udp4");
+  receiver.bind(0, "127.0.0.1");
+  await once(receiver, "listening");
+  onEnd(() => receiver.close());
+  return receiver.address().port;
+}
