@@ -1,0 +1,144 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
+import { existsSync, readdirSync, readFileSync, readlinkSync, statSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { onTestFinished } from "vitest";
+import { createNamespace } from "./namespace.ts";
+import { waitFor } from "./wait-for.ts";
+
+const root = resolve(import.meta.dirname, "../..");
+const app = join(root, "controller-shim/src/app");
+
+/** A machine for one test: a network namespace that plays the host, and an instance name nobody else has. */
+export interface TestMachine {
+  instance: string;
+  /** Runs a TypeScript program of the shim's app folder on this machine. */
+  launch(program: "start.ts" | "krater.ts" | "main.ts", args: readonly string[], options?: LaunchOptions): Launched;
+  /** Any program, to its end. */
+  run(program: string, args: readonly string[], options?: LaunchOptions): Promise<Ended>;
+  /** What is there and should not be: an empty list after everything has ended. */
+  leftovers(): string[];
+}
+
+export interface LaunchOptions {
+  environment?: Record<string, string>;
+  uid?: number;
+}
+
+export interface Launched {
+  process: ChildProcess;
+  output(): string;
+  /** Waits until the output contains `words`. */
+  says(words: string, timeoutMs?: number): Promise<void>;
+  ended(timeoutMs?: number): Promise<Ended>;
+}
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  output: string;
+}
+
+export async function createTestMachine(): Promise<TestMachine> {
+  const host = await createNamespace("kt-host");
+  const instance = `t${randomInt(36 ** 5)
+    .toString(36)
+    .padStart(5, "0")}`;
+  const hostPath = `/run/netns/${host.name}`;
+  const inode = statSync(hostPath).ino;
+  const launched: ChildProcess[] = [];
+
+  const launch = (program: string, args: readonly string[], options: LaunchOptions = {}): Launched => {
+    // Only the network is the machine's own: `ip netns exec` would hide the control groups as well.
+    const child = spawn("nsenter", [`--net=${hostPath}`, ...asUser(options.uid), program, ...args], {
+      cwd: root,
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...options.environment },
+    });
+    launched.push(child);
+    return follow(child, [program, ...args].join(" "));
+  };
+  const machine: TestMachine = {
+    instance,
+    launch: (program, args, options) => launch(process.execPath, [join(app, program), ...args], options),
+    run: (program, args, options) => launch(program, args, options).ended(60_000),
+    leftovers: () => [
+      ...namesIn("/run/netns").filter((name) => name.startsWith(`${instance}-`)),
+      ...namesIn("/run").filter((name) => name.includes(instance)),
+      ...namesIn("/run/krater").filter((name) => name.startsWith(instance)),
+      ...readFileSync("/proc/self/mounts", "utf8")
+        .split("\n")
+        .filter((line) => line.includes(instance)),
+      ...cgroups(instance),
+      ...processesIn(inode),
+    ],
+  };
+  onTestFinished(async () => {
+    for (const child of launched) child.kill("SIGKILL");
+    const cleaner = machine.launch("krater.ts", ["clean", "--instance", instance, "--state"]);
+    await cleaner.ended(40_000).catch(() => {});
+    for (const pid of processesIn(inode)) process.kill(Number(pid.split(" ")[0]), "SIGKILL");
+    await host.remove();
+  });
+  return machine;
+}
+
+function follow(child: ChildProcess, what: string): Launched {
+  let output = "";
+  const collect = (chunk: Buffer) => {
+    output += chunk.toString("utf8");
+  };
+  child.stdout?.on("data", collect);
+  child.stderr?.on("data", collect);
+  let end: Ended | undefined;
+  child.once("close", (code, signal) => {
+    end = { code, signal, output };
+  });
+  child.once("error", (error) => {
+    end = { code: null, signal: null, output: error.message };
+  });
+  return {
+    process: child,
+    output: () => output,
+    says: async (words, timeoutMs = 30_000) => {
+      await waitFor(`"${words}" of ${what}`, () => output.includes(words) || (end && fail(end, words)), { timeoutMs });
+    },
+    // `close` waits for grandchildren that hold the pipe; what ended is the process.
+    ended: (timeoutMs = 30_000) => waitFor(`the end of ${what}; so far: ${output}`, () => end, { timeoutMs }),
+  };
+}
+
+function fail(end: Ended, words: string): never {
+  throw new Error(`ended with ${end.code ?? end.signal} without saying "${words}": ${end.output}`);
+}
+
+function asUser(uid: number | undefined): string[] {
+  return uid === undefined ? [] : [`--setuid=${uid}`, `--setgid=${uid}`];
+}
+
+function cgroups(instance: string): string[] {
+  const base = "/sys/fs/cgroup";
+  const folders = [base, ...namesIn(base).map((name) => join(base, name))];
+  return folders.map((folder) => join(folder, instance)).filter((folder) => existsSync(folder));
+}
+
+function processesIn(networkNamespace: number): string[] {
+  return namesIn("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .filter((pid) => {
+      try {
+        return readlinkSync(`/proc/${pid}/ns/net`) === `net:[${networkNamespace}]`;
+      } catch {
+        return false; // ended meanwhile
+      }
+    })
+    .map((pid) => `${pid} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")}`);
+}
+
+function namesIn(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
