@@ -162,7 +162,7 @@ export function openapiDocument(): object {
 
 function describe({ method, path, summary, body, success, errors = [] }: Operation): object {
   const ours = path.startsWith("/krater/");
-  const statuses = [...new Set([400, 403, ...errors, 500, 503])].toSorted();
+  const statuses = [...new Set([400, 403, ...errors, 500, 503])].toSorted((one, other) => one - other);
   const failure = ours
     ? { "application/problem+json": { schema: reference("Problem") } }
     : { "application/json": { schema: { anyOf: [reference("Message"), reference("FrameworkError")] } } };

@@ -62,10 +62,10 @@ export class ConfigurationStore {
   }
 
   #apply({ configuration, warnings }: ParsedConfiguration, source: "api" | "signal"): void {
-    const { current, events, log, applied } = this.#deps;
+    const { current, events, log } = this.#deps;
     logWarnings(log, warnings);
     const { changed, needsRestart } = current.replace(configuration);
-    applied();
+    this.#deps.applied();
     if (needsRestart.length > 0) {
       log.warn({ event: "configuration.kept", options: needsRestart }, "these options need a restart to take effect");
     }
