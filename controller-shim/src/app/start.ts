@@ -61,7 +61,8 @@ async function main(): Promise<number> {
 
   if (stopped !== undefined) return settings.check || left.length > 0 ? 1 : 0;
   if (failure !== undefined) {
-    console.error(`krater: ${describe(failure)}\nkrater: logs are kept in ${logs}`);
+    console.error(`krater: ${describe(failure)}`);
+    if (logs !== undefined) console.error(`krater: logs are kept in ${logs}`);
     return 1;
   }
   if (settings.check && left.length === 0) printSummary(proofs);
