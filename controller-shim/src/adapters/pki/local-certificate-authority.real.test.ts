@@ -44,8 +44,13 @@ test.for(["TLSv1.2", "TLSv1.3"] as const)("both ends accept each other over %s",
   const { port } = server.address() as AddressInfo;
   const open = (client: SecureContextOptions): TLSSocket =>
     connect({
-      ...{ host: "127.0.0.1", port, servername: amphoraId, ca: authority.serverCaPem },
-      ...{ minVersion: version, maxVersion: version, ...client },
+      host: "127.0.0.1",
+      port,
+      servername: amphoraId,
+      ca: authority.serverCaPem,
+      minVersion: version,
+      maxVersion: version,
+      ...client,
     });
 
   const socket = open({ cert: authority.client.certificatePem, key: authority.client.privateKeyPem });
