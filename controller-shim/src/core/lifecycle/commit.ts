@@ -73,8 +73,11 @@ export async function removeLoadBalancer(tables: Tables, id: string): Promise<vo
   await tables.remove("load_balancer", id);
 }
 
-/** Its counters stay: they are part of what the listener has served. */
+/** Its counters stay: they are part of what the listener has served. Its connections are gone. */
 export async function removeAmphora(tables: Tables, id: string): Promise<void> {
+  for (const row of await tables.list("listener_statistics", { amphora_id: id })) {
+    await tables.update("listener_statistics", row.id, { active_connections: 0 });
+  }
   await removeAddresses(tables, id);
   await tables.remove("amphora", id);
 }

@@ -1,0 +1,121 @@
+import type { Clock } from "../clock.ts";
+import type { AgentClient } from "../drivers/agent-client.ts";
+import type { ComputeDriver } from "../drivers/compute-driver.ts";
+import type { ShimEventLog } from "../events/shim-events.ts";
+import { describe } from "../lifecycle/failure.ts";
+import { AGENT_PORT } from "../lifecycle/lifecycle.ts";
+import type { Log } from "../log.ts";
+import type { AmphoraRow } from "../store/rows.ts";
+import type { Store } from "../store/store.ts";
+import type { AmphoraHealth } from "./amphora-health.ts";
+
+export interface WatchWorld {
+  store: Store;
+  compute: ComputeDriver;
+  agent: Pick<AgentClient, "info">;
+  clock: Clock;
+  log: Log;
+  events: ShimEventLog;
+  health: Pick<AmphoraHealth, "silentForMs" | "excuse" | "keepOnly">;
+  wake(loadBalancerId: string): void;
+  observeIntervalMs: number;
+  heartbeatTimeoutMs: number;
+}
+
+const QUESTION_MS = 3_000;
+
+/** Compares what should live with what does: the dead are replaced, what nobody knows is removed. */
+export class AmphoraWatch {
+  readonly #world: WatchWorld;
+  #lookedAtMs: number | undefined;
+
+  constructor(world: WatchWorld) {
+    this.#world = world;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, log, observeIntervalMs } = this.#world;
+    let lastError = "";
+    while (!signal.aborted) {
+      try {
+        await this.look(signal);
+        lastError = "";
+      } catch (error) {
+        if (signal.aborted) return;
+        const text = describe(error);
+        if (text !== lastError) log.error({ event: "watch.failed", error: text }, "amphorae could not be looked after");
+        lastError = text;
+      }
+      await clock.sleep(observeIntervalMs, signal).catch(() => undefined);
+    }
+  }
+
+  async look(signal: AbortSignal): Promise<void> {
+    const { store, compute, clock, health, observeIntervalMs } = this.#world;
+    // The machine first, then the rows: a row is written before its amphora exists and removed after it is gone.
+    const observed = new Map((await compute.observe()).map((each) => [each.amphoraId, each]));
+    const amphorae = await store.list("amphora");
+    health.keepOnly(amphorae);
+
+    // When this process (or the whole machine) stood still, nobody else was silent.
+    const nowMs = clock.monotonicMs();
+    if (this.#lookedAtMs !== undefined && nowMs - this.#lookedAtMs > 5_000 + 2 * observeIntervalMs) {
+      for (const amphora of amphorae) health.excuse(amphora.id);
+    }
+    this.#lookedAtMs = nowMs;
+
+    const known = new Set(amphorae.map((amphora) => amphora.id));
+    for (const id of observed.keys()) if (!known.has(id)) await this.#removeUnknown(id, signal);
+    for (const amphora of amphorae.filter((each) => each.status === "ALLOCATED")) {
+      if (!observed.get(amphora.id)?.running) await this.#lost(amphora, "its processes have ended");
+      else await this.#checkPulse(amphora, signal);
+    }
+  }
+
+  async #removeUnknown(amphoraId: string, signal: AbortSignal): Promise<void> {
+    const { compute, log, events } = this.#world;
+    await compute.destroy(amphoraId, signal);
+    const text = `amphora ${amphoraId.slice(0, 8)} belonged to nothing and is removed`;
+    log.warn({ event: "amphora.unknown", amphoraId }, text);
+    events.publish({ name: "amphora.unknown", text });
+  }
+
+  async #checkPulse(amphora: AmphoraRow, signal: AbortSignal): Promise<void> {
+    const { agent, health, log, heartbeatTimeoutMs } = this.#world;
+    const silentMs = health.silentForMs(amphora.id);
+    if (silentMs < heartbeatTimeoutMs) return;
+    const endpoint = { amphoraId: amphora.id, address: amphora.lb_network_ip, port: AGENT_PORT };
+    try {
+      // Replacing an amphora whose beats merely get lost would help nobody, and all of them at once would be a storm.
+      await agent.info(endpoint, AbortSignal.any([signal, AbortSignal.timeout(QUESTION_MS)]));
+      health.excuse(amphora.id);
+      log.warn(
+        { event: "heartbeat.missing", amphoraId: amphora.id, silentMs: Math.round(silentMs) },
+        "an amphora answers but its heartbeats do not arrive",
+      );
+    } catch {
+      signal.throwIfAborted();
+      await this.#lost(amphora, `silent for ${Math.round(silentMs / 1_000)} s and not answering`);
+    }
+  }
+
+  /** Its load balancer gets a new revision to realise; the reconciler sees which amphora is no good any more. */
+  async #lost(amphora: AmphoraRow, why: string): Promise<void> {
+    const { store, log, events, wake } = this.#world;
+    const id = amphora.load_balancer_id;
+    const marked = await store.transaction(async (tables) => {
+      if (!(await tables.update("amphora", amphora.id, { status: "ERROR" }, { status: "ALLOCATED" }))) return false;
+      const row = await tables.get("load_balancer", id);
+      if (row && row.wanted_revision === row.applied_revision && !row.deleting && row.error === null) {
+        const wanted_revision = row.wanted_revision + 1;
+        await tables.update("load_balancer", id, { wanted_revision, provisioning_status: "PENDING_UPDATE" });
+      }
+      return true;
+    });
+    if (!marked) return;
+    const text = `amphora ${amphora.id.slice(0, 8)} is lost: ${why}`;
+    log.warn({ event: "amphora.lost", amphoraId: amphora.id, loadBalancerId: id, why }, text);
+    events.publish({ name: "amphora.lost", loadBalancerId: id, text });
+    wake(id);
+  }
+}
