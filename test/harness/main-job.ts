@@ -13,12 +13,14 @@ const app = join(root, "controller-shim/src/app");
 export interface TestMachine {
   instance: string;
   /** Runs a TypeScript program of the shim's app folder on this machine. */
-  launch(program: "start.ts" | "krater.ts" | "main.ts", args: readonly string[], options?: LaunchOptions): Launched;
+  launch(program: AppProgram, args: readonly string[], options?: LaunchOptions): Launched;
   /** Any program, to its end. */
   run(program: string, args: readonly string[], options?: LaunchOptions): Promise<Ended>;
   /** What is there and should not be: an empty list after everything has ended. */
   leftovers(): string[];
 }
+
+type AppProgram = "start.ts" | "krater.ts" | "main.ts" | "start/member-server.ts";
 
 export interface LaunchOptions {
   environment?: Record<string, string>;

@@ -41,11 +41,10 @@ async function main(): Promise<number> {
   let failure: unknown;
   let demo: Demo | undefined;
   try {
-    const signal = settings.check ? AbortSignal.any([stop.signal, AbortSignal.timeout(150_000)]) : stop.signal;
-    await bundleAgent(signal);
-    demo = await Demo.start(settings, ledger, report, signal);
-    if (settings.check) proofs = await runCheck(demo, report, signal);
-    else await showLive(demo, { input: process.stdin, output: process.stdout }, () => stop.abort("q"), signal);
+    await bundleAgent(stop.signal);
+    demo = await Demo.start(settings, ledger, report, stop.signal);
+    if (settings.check) proofs = await runCheck(demo, report, stop.signal);
+    else await showLive(demo, { input: process.stdin, output: process.stdout }, () => stop.abort("q"), stop.signal);
   } catch (error) {
     failure = error;
   }
@@ -54,19 +53,32 @@ async function main(): Promise<number> {
   const stopped = stop.signal.aborted ? String(stop.signal.reason) : undefined;
   const logs = failure !== undefined && stopped === undefined ? keepLogs(settings) : undefined;
   report(stopped ? `stopping (${stopped}): removing everything` : "removing everything");
-  await cleanUp(settings.instance, settings);
-  const left = await whatIsLeft(before, runId);
-  if (left.length > 0) console.error(`krater: left behind:\n  ${left.join("\n  ")}`);
-  else report("nothing is left: no process, namespace, link, cgroup, mount or file");
-
-  if (stopped !== undefined) return settings.check || left.length > 0 ? 1 : 0;
-  if (failure !== undefined) {
+  const left = await removeEverything(before, runId);
+  if (failure !== undefined && stopped === undefined) {
     console.error(`krater: ${describe(failure)}`);
     if (logs !== undefined) console.error(`krater: logs are kept in ${logs}`);
     return 1;
   }
-  if (settings.check && left.length === 0) printSummary(proofs);
-  return left.length === 0 ? 0 : 1;
+  if (left > 0) return 1;
+  if (stopped !== undefined) return settings.check ? 1 : 0;
+  if (settings.check) printSummary(proofs);
+  return 0;
+}
+
+/** Gives the number of things that are still there, each of them told. */
+async function removeEverything(before: MachineState, runId: string): Promise<number> {
+  try {
+    await cleanUp(settings.instance, settings);
+  } catch (error) {
+    console.error(`krater: the clean-up failed: ${describe(error)}`);
+  }
+  const left = compareMachineStates(before, await readMachineState({ ...settings, runId }));
+  if (left.length === 0) report("nothing is left: no process, namespace, link, cgroup, mount or file");
+  else {
+    console.error(`krater: left behind:\n  ${left.join("\n  ")}`);
+    console.error(`krater: try again with  npm run krater -- clean --instance ${settings.instance}`);
+  }
+  return left.length;
 }
 
 /** A run that was killed left its folder with a record of what it had started. */
@@ -96,10 +108,6 @@ async function bundleAgent(signal: AbortSignal): Promise<void> {
     child.once("exit", resolve);
   });
   if (code !== 0) throw new Error(`bundling the agent failed (exit code ${code}): try  npm run build:agent`);
-}
-
-async function whatIsLeft(before: MachineState, runId: string): Promise<string[]> {
-  return compareMachineStates(before, await readMachineState({ ...settings, runId }));
 }
 
 function printSummary(proofs: readonly Proof[]): void {

@@ -31,8 +31,10 @@ async function checkKernel(instance: string): Promise<void> {
     { what: "veth pairs", module: "veth", add: [near, "type", "veth", "peer", "name", far] },
   ];
   for (const { what, module, add } of probes) {
+    const remove = () => run("ip", ["link", "delete", add[0] ?? ""]);
+    await remove(); // of a run that was killed right here
     const { exitCode, stderr } = await run("ip", ["link", "add", ...add]);
-    await run("ip", ["link", "delete", add[0] ?? ""]);
+    await remove();
     if (exitCode === 0) continue;
     const words = stderr.trim().replace(/^RTNETLINK answers: /, "");
     throw new CannotRun(

@@ -24,6 +24,8 @@ interface Outcome {
 }
 
 const WINDOW_MS = 5_000;
+/** How far `since` reaches back. */
+const HISTORY_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 2_000;
 const MAX_IN_FLIGHT = 100;
 const MAX_REASONS = 20;
@@ -56,17 +58,17 @@ export class Traffic {
 
   snapshot(): TrafficSnapshot {
     const nowMs = performance.now();
-    this.#forgetBefore(nowMs - WINDOW_MS);
+    const recent = this.#outcomes.filter((each) => each.atMs >= nowMs - WINDOW_MS);
     const recentByMember = new Map<string, number>();
-    for (const { member } of this.#outcomes) {
+    for (const { member } of recent) {
       if (member !== undefined) recentByMember.set(member, (recentByMember.get(member) ?? 0) + 1);
     }
-    const answered = this.#outcomes.filter((each) => each.failure === undefined);
+    const answered = recent.filter((each) => each.failure === undefined);
     const took = answered.map((each) => each.tookMs).sort((a, b) => a - b);
     const windowS = Math.max(1, Math.min(WINDOW_MS, nowMs - this.#startedMs) / 1_000);
     return {
       requestsPerSecond: answered.length / windowS,
-      failedRecently: this.#outcomes.length - answered.length,
+      failedRecently: recent.length - answered.length,
       sent: this.#sent,
       answered: this.#answered,
       failed: this.#failed,
@@ -76,7 +78,7 @@ export class Traffic {
     };
   }
 
-  /** Answers by member since `sinceMs` of `performance.now()`, as far as the window reaches back. */
+  /** Requests sent at or after `sinceMs` of `performance.now()`, for a minute. */
   since(sinceMs: number): { byMember: Counts; failed: number; answered: number } {
     const byMember = new Map<string, number>();
     const outcomes = this.#outcomes.filter((each) => each.atMs - each.tookMs >= sinceMs);
@@ -108,7 +110,7 @@ export class Traffic {
   #settle(startedMs: number, member: string | undefined, failure: string | undefined): void {
     const atMs = performance.now();
     this.#outcomes.push({ atMs, tookMs: atMs - startedMs, member: failure ? undefined : member, failure });
-    this.#forgetBefore(atMs - WINDOW_MS);
+    this.#forgetBefore(atMs - HISTORY_MS);
     if (failure === undefined) {
       this.#answered += 1;
       return;
