@@ -1,0 +1,342 @@
+import type { ChildProcess } from "node:child_process";
+import { join } from "node:path";
+import { AgentError } from "../../core/agent-error.ts";
+import type { Clock } from "../../core/clock.ts";
+import type { Log } from "../../core/log.ts";
+import {
+  type ConnectionWatch,
+  isProgramWith,
+  type Processes,
+  type ProcessIdentity,
+} from "../../core/services/processes.ts";
+import { restartDelayMs, STABLE_AFTER_MS } from "../../core/services/restart-backoff.ts";
+import type {
+  RunningProcess,
+  Service,
+  ServiceEvent,
+  ServiceManager,
+  ServiceState,
+} from "../../core/services/service-manager.ts";
+import type { NamespaceCommand } from "../../core/system/namespace-command.ts";
+import type { Programs } from "../../core/system/programs.ts";
+import { describeExit, launch } from "./launch.ts";
+import type { SpawnedOpenFiles } from "./open-files.ts";
+import { OutputFile } from "./output-file.ts";
+
+/** A stop kills its workers at once; who needs longer than this is stuck. */
+const STOP_TIMEOUT_MS = 10_000;
+const BOUND_OUTPUT_EVERY_MS = 10_000;
+/** How often a lost control connection is tried again while its process lives (a reload closes it). */
+const FIRST_HOLD_AGAIN_MS = 5;
+const LONGEST_HOLD_AGAIN_MS = 250;
+const MOST_REASON_CHARACTERS = 300;
+
+export interface SpawnDependencies {
+  programs: Programs;
+  processes: Processes;
+  connections: ConnectionWatch;
+  namespace: NamespaceCommand;
+  openFiles: SpawnedOpenFiles;
+  clock: Clock;
+  log: Log;
+  runDirectory: () => string;
+}
+
+interface Running {
+  kind: "running";
+  pid: number;
+  startTicks: number;
+  sinceMs: number;
+  sinceMonotonicMs: number;
+  foreign: boolean;
+  /** Ends the watching. */
+  release(): void;
+}
+
+interface Restarting {
+  kind: "restarting";
+  reason: string;
+  abort: AbortController;
+  loop: Promise<void>;
+}
+
+interface Entry {
+  service: Service;
+  output: OutputFile;
+  /** Restarts in a row. */
+  attempt: number;
+  now: Running | Restarting | { kind: "idle" };
+}
+
+/** Supervises daemons that are children of ours or of an agent before us, where there is no systemd. */
+export class SpawnServiceManager implements ServiceManager {
+  readonly #do: SpawnDependencies;
+  readonly #entries = new Map<string, Entry>();
+  readonly #listeners: ((event: ServiceEvent) => void)[] = [];
+  readonly #boundOutput: NodeJS.Timeout;
+
+  constructor(dependencies: SpawnDependencies) {
+    this.#do = dependencies;
+    this.#boundOutput = setInterval(() => {
+      for (const { output } of this.#entries.values()) output.bound();
+    }, BOUND_OUTPUT_EVERY_MS).unref();
+  }
+
+  /** Nothing to install: the agent itself starts what should run. */
+  async install(): Promise<void> {}
+
+  async uninstall(name: string): Promise<void> {
+    this.#entries.delete(name);
+  }
+
+  async adopt(service: Service): Promise<RunningProcess | undefined> {
+    const found = this.#do.processes.find((identity) => isProgramWith(identity, service.program, service.pidFile));
+    // Workers carry the same command line as their master.
+    const masters = found.filter(({ parentPid }) => !found.some(({ pid }) => pid === parentPid));
+    const [newest, ...others] = masters.sort((a, b) => b.startTicks - a.startTicks);
+    if (!newest) return undefined;
+    // An agent killed in the middle of a start may have left two; they share the ports, so neither would be missed.
+    for (const { pid } of others) this.#do.processes.signal(pid, "SIGUSR1");
+    const entry = this.#entryOf(service);
+    const foreign = !service.arguments.every((argument) => newest.commandLine.includes(argument));
+    this.#settle(entry, this.#running(entry, newest, { foreign, child: undefined }));
+    return { pid: newest.pid, sinceMs: newest.startedAtMs };
+  }
+
+  async start(service: Service, signal: AbortSignal): Promise<RunningProcess> {
+    const entry = this.#entryOf(service);
+    await this.#endRestarting(entry);
+    this.#notice(entry);
+    await this.#endRestarting(entry);
+    const before = entry.now.kind === "running" ? entry.now : undefined;
+    if (before && !before.foreign) return { pid: before.pid, sinceMs: before.sinceMs };
+    const running = await this.#launch(entry, signal, before?.pid);
+    before?.release();
+    entry.attempt = 0;
+    this.#settle(entry, running);
+    return { pid: running.pid, sinceMs: running.sinceMs };
+  }
+
+  async keepRunning(service: Service): Promise<void> {
+    const entry = this.#entryOf(service);
+    if (entry.now.kind === "idle") this.#restart(entry, "not started yet");
+  }
+
+  async reload(name: string): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (entry?.now.kind !== "running") throw new AgentError("action-failed", `${name} is not running`);
+    entry.output.mark();
+    if (!this.#isAlive(entry.now) || !this.#do.processes.signal(entry.now.pid, "SIGUSR2")) {
+      throw new AgentError("action-failed", `${name} is not running`);
+    }
+  }
+
+  async stop(name: string): Promise<void> {
+    const entry = this.#entries.get(name);
+    if (!entry) return;
+    await this.#endRestarting(entry);
+    if (entry.now.kind !== "running") return;
+    const running = entry.now;
+    running.release();
+    entry.now = { kind: "idle" };
+    entry.attempt = 0;
+    if (this.#isAlive(running)) this.#do.processes.signal(running.pid, "SIGTERM");
+    if (await this.#gone(running, STOP_TIMEOUT_MS)) return;
+    this.#do.processes.signal(running.pid, "SIGKILL");
+    if (await this.#gone(running, STOP_TIMEOUT_MS)) return;
+    throw new AgentError("action-failed", `${name} (pid ${running.pid}) does not end`);
+  }
+
+  async state(name: string): Promise<ServiceState> {
+    const entry = this.#entries.get(name);
+    if (!entry) return { state: "stopped" };
+    this.#notice(entry);
+    const { now } = entry;
+    switch (now.kind) {
+      case "running":
+        return { state: "running", pid: now.pid, sinceMs: now.sinceMs, foreign: now.foreign };
+      case "restarting":
+        return { state: "restarting", reason: now.reason, attempt: entry.attempt };
+      case "idle":
+        return { state: "stopped" };
+    }
+  }
+
+  async output(name: string): Promise<string> {
+    return this.#entries.get(name)?.output.sinceMark() ?? "";
+  }
+
+  subscribe(listener: (event: ServiceEvent) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  close(): void {
+    clearInterval(this.#boundOutput);
+    for (const { now } of this.#entries.values()) {
+      if (now.kind === "running") now.release();
+      if (now.kind === "restarting") now.abort.abort(new Error("the agent is stopping"));
+    }
+    this.#entries.clear();
+  }
+
+  #entryOf(service: Service): Entry {
+    const entry = this.#entries.get(service.name) ?? {
+      service,
+      output: new OutputFile(join(this.#do.runDirectory(), `${service.name}.log`)),
+      attempt: 0,
+      now: { kind: "idle" },
+    };
+    entry.service = service;
+    this.#entries.set(service.name, entry);
+    return entry;
+  }
+
+  async #launch(entry: Entry, signal: AbortSignal, replacedPid?: number): Promise<Running> {
+    const { service } = entry;
+    // The new master takes the ports and asks the old one to finish (haproxy(1), -sf).
+    const replace = replacedPid === undefined ? [] : ["-sf", String(replacedPid)];
+    const prefix = await this.#do.openFiles.prefix();
+    const [first, ...rest] = [...prefix, service.program, ...service.arguments, ...replace];
+    const command = this.#do.namespace.wrap([first ?? service.program, ...rest]);
+    try {
+      const { pid, child } = await launch(service, command, entry.output, signal);
+      const identity = this.#do.processes.look(pid);
+      if (!identity) throw new AgentError("action-failed", `${service.name} died as soon as it served`);
+      return this.#running(entry, identity, { foreign: false, child });
+    } catch (error) {
+      if (await this.#do.programs.exists(service.program)) throw error;
+      throw new AgentError("haproxy-missing", `${service.program} is not installed or cannot be executed`, {
+        cause: error,
+      });
+    }
+  }
+
+  #running(
+    entry: Entry,
+    identity: ProcessIdentity,
+    how: { foreign: boolean; child: ChildProcess | undefined },
+  ): Running {
+    const running: Running = {
+      kind: "running",
+      pid: identity.pid,
+      startTicks: identity.startTicks,
+      sinceMs: identity.startedAtMs,
+      sinceMonotonicMs: this.#do.clock.monotonicMs(),
+      foreign: how.foreign,
+      release: () => undefined,
+    };
+    const { child } = how;
+    if (child) {
+      const onExit = (code: number | null, by: NodeJS.Signals | null) =>
+        this.#died(entry, running, describeExit(code, by));
+      child.once("exit", onExit);
+      running.release = () => child.removeListener("exit", onExit);
+      if (child.exitCode !== null || child.signalCode !== null) onExit(child.exitCode, child.signalCode);
+    } else {
+      running.release = this.#watchAdopted(entry, running);
+    }
+    return running;
+  }
+
+  /** Not a child of ours: a connection to its control socket ends when it dies. */
+  #watchAdopted(entry: Entry, running: Running): () => void {
+    const controller = new AbortController();
+    let delayMs = FIRST_HOLD_AGAIN_MS;
+    let held: { release(): void } | undefined;
+    const hold = (): void => {
+      const heldFromMs = this.#do.clock.monotonicMs();
+      held = this.#do.connections.hold(entry.service.controlSocket, () => {
+        if (!this.#isAlive(running)) return this.#died(entry, running, "ended while the agent was not its parent");
+        const lastedMs = this.#do.clock.monotonicMs() - heldFromMs;
+        delayMs = lastedMs > LONGEST_HOLD_AGAIN_MS ? FIRST_HOLD_AGAIN_MS : Math.min(2 * delayMs, LONGEST_HOLD_AGAIN_MS);
+        this.#do.clock.sleep(delayMs, controller.signal).then(hold, () => undefined);
+      });
+    };
+    hold();
+    return () => {
+      controller.abort(new Error("no longer watched"));
+      held?.release();
+    };
+  }
+
+  /** It may have died since it was launched: then its end was told before anybody listened. */
+  #settle(entry: Entry, running: Running): void {
+    entry.now = running;
+    this.#notice(entry);
+  }
+
+  /** A death that no event has told yet. */
+  #notice(entry: Entry): void {
+    const { now } = entry;
+    if (now.kind === "running" && !this.#isAlive(now)) this.#died(entry, now, "ended");
+  }
+
+  #died(entry: Entry, running: Running, reason: string): void {
+    if (entry.now !== running) return;
+    running.release();
+    if (this.#do.clock.monotonicMs() - running.sinceMonotonicMs >= STABLE_AFTER_MS) entry.attempt = 0;
+    const { name } = entry.service;
+    this.#do.log.warn({ event: "service.died", service: name, pid: running.pid, reason }, "a service died");
+    this.#restart(entry, reason);
+    this.#tell({ kind: "died", name, pid: running.pid, reason });
+  }
+
+  #restart(entry: Entry, reason: string): void {
+    const abort = new AbortController();
+    const now: Restarting = { kind: "restarting", reason, abort, loop: Promise.resolve() };
+    entry.now = now;
+    now.loop = this.#restartUntilItRuns(entry, now);
+  }
+
+  async #restartUntilItRuns(entry: Entry, now: Restarting): Promise<void> {
+    const { name } = entry.service;
+    const { signal } = now.abort;
+    while (!signal.aborted) {
+      entry.attempt++;
+      try {
+        await this.#do.clock.sleep(restartDelayMs(entry.attempt), signal);
+        const running = await this.#launch(entry, signal);
+        this.#tell({ kind: "restarted", name, pid: running.pid, attempt: entry.attempt });
+        this.#settle(entry, running);
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        now.reason = reasonOf(error);
+        const { attempt } = entry;
+        this.#do.log.warn({ event: "service.restart-failed", service: name, attempt, reason: now.reason }, "not up");
+      }
+    }
+  }
+
+  async #endRestarting(entry: Entry): Promise<void> {
+    if (entry.now.kind !== "restarting") return;
+    const restarting = entry.now;
+    restarting.abort.abort(new Error("superseded"));
+    await restarting.loop;
+    if (entry.now === restarting) entry.now = { kind: "idle" };
+  }
+
+  #isAlive(running: Running): boolean {
+    return this.#do.processes.look(running.pid)?.startTicks === running.startTicks;
+  }
+
+  async #gone(running: Running, timeoutMs: number): Promise<boolean> {
+    const deadlineMs = this.#do.clock.monotonicMs() + timeoutMs;
+    while (this.#isAlive(running)) {
+      if (this.#do.clock.monotonicMs() > deadlineMs) return false;
+      await this.#do.clock.sleep(4, new AbortController().signal);
+    }
+    return true;
+  }
+
+  #tell(event: ServiceEvent): void {
+    for (const listener of this.#listeners) listener(event);
+  }
+}
+
+/** For people: the line that says why, not the whole output. */
+function reasonOf(error: unknown): string {
+  if (!(error instanceof AgentError)) return String(error).slice(0, MOST_REASON_CHARACTERS);
+  const lines = (error.details ?? error.message).trim().split("\n");
+  return (lines.find((line) => line.startsWith("[ALERT]")) ?? lines.at(-1) ?? "").slice(0, MOST_REASON_CHARACTERS);
+}

@@ -1,0 +1,65 @@
+/** A haproxy configuration as sections of lines: as much of its grammar as the agent has to understand. */
+export interface Section {
+  kind: string;
+  /** Words after the keyword: the name, `from` and so on. */
+  words: readonly string[];
+  /** Index of the header line. */
+  start: number;
+  lines: readonly Line[];
+}
+
+export interface Line {
+  /** From 0. */
+  index: number;
+  words: readonly string[];
+}
+
+/** Keywords that end the section before them, wherever in the line they stand (haproxy ignores indentation). */
+const SECTIONS = new Set([
+  ...["global", "defaults", "frontend", "backend", "listen", "peers", "userlist", "resolvers", "mailers", "program"],
+  ...["ring", "cache", "http-errors", "fcgi-app", "log-forward", "crt-store", "traces", "acme", "log-profile"],
+]);
+
+export function parseSections(lines: readonly string[]): Section[] {
+  const sections: (Section & { lines: Line[] })[] = [];
+  lines.forEach((line, index) => {
+    const words = splitWords(line);
+    const [keyword, ...rest] = words;
+    if (keyword === undefined) return;
+    if (SECTIONS.has(keyword)) sections.push({ kind: keyword, words: rest, start: index, lines: [] });
+    else sections.at(-1)?.lines.push({ index, words });
+  });
+  return sections;
+}
+
+/** One line into words: quotes, backslashes and comments as haproxy reads them (configuration manual, 2.2). */
+export function splitWords(line: string): string[] {
+  if (!/["'\\#]/.test(line)) return line.split(/[ \t\r]+/).filter((word) => word !== "");
+  const words: string[] = [];
+  let word: string | undefined;
+  let quote = "";
+  for (let at = 0; at < line.length; at++) {
+    const character = line.charAt(at);
+    if (quote === "" && character === "#") break;
+    if (quote === "" && (character === " " || character === "\t" || character === "\r")) {
+      if (word !== undefined) words.push(word);
+      word = undefined;
+    } else if (quote !== "'" && character === "\\" && at + 1 < line.length) {
+      word = (word ?? "") + line.charAt(++at);
+    } else if (character === quote) {
+      quote = "";
+    } else if (quote === "" && (character === '"' || character === "'")) {
+      quote = character;
+      word ??= "";
+    } else {
+      word = (word ?? "") + character;
+    }
+  }
+  if (word !== undefined) words.push(word);
+  return words;
+}
+
+/** The section's own lines that begin with these words. */
+export function linesOf(section: Section, ...start: string[]): Line[] {
+  return section.lines.filter((line) => start.every((word, index) => line.words[index] === word));
+}

@@ -1,0 +1,106 @@
+import type { Clock } from "../clock.ts";
+import type { ServiceManager } from "../services/service-manager.ts";
+import type { HaproxySockets } from "./haproxy-sockets.ts";
+import { type MasterReport, parseInfoPid, parseMasterReport } from "./master-report.ts";
+
+/** Fine: what a reload costs is measured against bare haproxy's. A query is a tenth of a millisecond of CPU. */
+const POLL_EVERY_MS = 3;
+/** A master that re-executes itself keeps a connection open without answering. */
+const QUERY_TIMEOUT_MS = 250;
+/** haproxy retries for 2 s to bind a taken port, and reads thousands of certificates in seconds. */
+const RELOAD_TIMEOUT_MS = 30_000;
+/** A signal sent to a master that is not yet in its loop is lost. */
+const ASK_AGAIN_AFTER_MS = 1_000;
+
+export interface Sockets {
+  master: string;
+  /** Undefined: the configuration has none, then the master's word has to do. */
+  statistics: string | undefined;
+}
+
+export type ReloadOutcome = { ok: true } | { ok: false; reason: "refused" | "died" | "no answer" };
+
+/** What is true of a haproxy process, as it says itself. */
+export class HaproxyProcess {
+  readonly #sockets: HaproxySockets;
+  readonly #services: ServiceManager;
+  readonly #clock: Clock;
+
+  constructor(dependencies: { sockets: HaproxySockets; services: ServiceManager; clock: Clock }) {
+    this.#sockets = dependencies.sockets;
+    this.#services = dependencies.services;
+    this.#clock = dependencies.clock;
+  }
+
+  /** Until the master reports a worker and that worker answers. Rejects when the signal aborts. */
+  async ready(pid: number, sockets: Sockets, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      signal.throwIfAborted();
+      const report = await this.#report(sockets, signal);
+      if (report?.masterPid === pid && (await this.#serves(report.workerPid, sockets, signal))) return;
+      await this.#clock.sleep(POLL_EVERY_MS, signal);
+    }
+  }
+
+  /** Reloads and says what came of it: a new worker is proven, or the old one goes on. */
+  async reload(name: string, pid: number, sockets: Sockets): Promise<ReloadOutcome> {
+    const signal = new AbortController().signal;
+    const before = await this.#firstReport(sockets, signal);
+    if (before?.masterPid !== pid) return { ok: false, reason: "no answer" };
+    await this.#services.reload(name, signal);
+    const startedMs = this.#clock.monotonicMs();
+    let askedMs = startedMs;
+    while (this.#clock.monotonicMs() - startedMs < RELOAD_TIMEOUT_MS) {
+      const report = await this.#report(sockets, signal);
+      if (!report) {
+        const state = await this.#services.state(name);
+        if (state.state !== "running" || state.pid !== pid) return { ok: false, reason: "died" };
+      } else if (report.masterPid !== pid) {
+        return { ok: false, reason: "died" };
+      } else if (report.failedReloads > before.failedReloads) {
+        return { ok: false, reason: "refused" };
+      } else if (report.workerPid !== before.workerPid) {
+        if (await this.#serves(report.workerPid, sockets, signal)) return { ok: true };
+      } else if (report.reloads === before.reloads && this.#clock.monotonicMs() - askedMs > ASK_AGAIN_AFTER_MS) {
+        askedMs = this.#clock.monotonicMs();
+        await this.#services.reload(name, signal);
+      }
+      await this.#clock.sleep(POLL_EVERY_MS, signal);
+    }
+    return { ok: false, reason: "no answer" };
+  }
+
+  /** Weights, addresses and states of servers as they are now, for the next worker. Undefined: no answer. */
+  async serversState(sockets: Sockets): Promise<string | undefined> {
+    if (sockets.statistics === undefined) return undefined;
+    return this.#ask(sockets.statistics, "show servers state", 2_000);
+  }
+
+  async #firstReport(sockets: Sockets, signal: AbortSignal): Promise<MasterReport | undefined> {
+    const untilMs = this.#clock.monotonicMs() + 5_000;
+    for (;;) {
+      const report = await this.#report(sockets, signal);
+      if (report || this.#clock.monotonicMs() > untilMs) return report;
+      await this.#clock.sleep(POLL_EVERY_MS, signal);
+    }
+  }
+
+  async #report(sockets: Sockets, signal: AbortSignal): Promise<MasterReport | undefined> {
+    return parseMasterReport((await this.#ask(sockets.master, "show proc", QUERY_TIMEOUT_MS, signal)) ?? "");
+  }
+
+  async #serves(workerPid: number | undefined, sockets: Sockets, signal: AbortSignal): Promise<boolean> {
+    if (workerPid === undefined) return false;
+    if (sockets.statistics === undefined) return true;
+    const answer = await this.#ask(sockets.statistics, "show info", QUERY_TIMEOUT_MS, signal);
+    return parseInfoPid(answer ?? "") === workerPid;
+  }
+
+  async #ask(path: string, command: string, timeoutMs: number, signal?: AbortSignal): Promise<string | undefined> {
+    try {
+      return await this.#sockets.query(path, command, signal ? { timeoutMs, signal } : { timeoutMs });
+    } catch {
+      return undefined; // not there yet, or re-executing
+    }
+  }
+}

@@ -1,0 +1,32 @@
+import type { Service } from "../services/service-manager.ts";
+import type { HaproxyProcess, Sockets } from "./haproxy-process.ts";
+import type { LoadBalancerStore } from "./load-balancer-store.ts";
+
+/** Stock's unit name, under every supervisor. */
+export function serviceName(loadBalancerId: string): string {
+  return `haproxy-${loadBalancerId}`;
+}
+
+export function loadBalancerOf(name: string): string {
+  return name.slice("haproxy-".length);
+}
+
+/** haproxy in master-worker mode over the derived file; `-Ws` works with and without systemd. */
+export function haproxyService(
+  store: LoadBalancerStore,
+  process: HaproxyProcess,
+  input: { id: string; peer: string; sockets: Sockets },
+): Service {
+  const { running, pidFile, masterSocket } = store.paths(input.id);
+  const files = ["-f", running, "-f", store.layout.groupFile];
+  return {
+    name: serviceName(input.id),
+    description: `HAProxy of load balancer ${input.id}`,
+    program: store.configuration.haproxyAmphora.haproxyCmd,
+    arguments: ["-Ws", ...files, "-p", pidFile, "-L", input.peer, "-S", `${masterSocket},mode,600`],
+    checkArguments: ["-c", "-q", ...files, "-L", input.peer],
+    pidFile,
+    controlSocket: masterSocket,
+    ready: (pid, signal) => process.ready(pid, input.sockets, signal),
+  };
+}
