@@ -1,12 +1,13 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import type { KraterConfiguration } from "../core/configuration/agent-configuration.ts";
+import packageFile from "../../package.json" with { type: "json" };
+import type { AgentConfiguration, KraterConfiguration } from "../core/configuration/agent-configuration.ts";
 import { ConfigurationError } from "../core/configuration/configuration-error.ts";
 import { readConfigurationFiles } from "../core/configuration/configuration-store.ts";
 import { type ParsedConfiguration, parseAgentConfiguration } from "../core/configuration/parse-agent-configuration.ts";
 import type { Files } from "../core/system/files.ts";
 
-export const VERSION = "0.1.0";
+export const VERSION = packageFile.version;
 
 /** sysexits.h: a configuration error. Supervisors may treat it as "do not hammer". */
 export const EXIT_BAD_CONFIGURATION = 78;
@@ -65,4 +66,8 @@ export function defaultSupervisor(): KraterConfiguration["supervisor"] {
   } catch {
     return "spawn";
   }
+}
+
+export function logLevelOf(configuration: AgentConfiguration): KraterConfiguration["logLevel"] {
+  return configuration.debug ? "debug" : configuration.krater.logLevel;
 }

@@ -1,4 +1,4 @@
-import { destination, type Logger, pino, stdTimeFunctions } from "pino";
+import { destination, type Logger, pino, stdSerializers, stdTimeFunctions } from "pino";
 import type { Log } from "../../core/log.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
@@ -22,6 +22,7 @@ export function createLog(level: LogLevel, fd = 1): AdjustableLog {
       level,
       redact,
       base: null,
+      serializers: { error: stdSerializers.err },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },

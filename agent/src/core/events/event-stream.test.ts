@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import { FakeClock } from "../../testing/fake-clock.ts";
-import type { AgentEvent } from "./agent-events.ts";
 import { EventStream, type StreamItem } from "./event-stream.ts";
 
 const withEvents = (count: number, capacity: number): EventStream => {
@@ -57,15 +56,4 @@ test("a waiting reader gets the next event at once, and ends with its signal", a
   const last = items.next();
   ending.abort();
   expect(await last).toEqual({ value: undefined, done: true });
-});
-
-test("parts of the agent see every event once, until they let go", () => {
-  const stream = withEvents(1, 4);
-  const seen: AgentEvent["sequence"][] = [];
-  const release = stream.subscribe((event) => seen.push(event.sequence));
-  stream.publish("agent.stopping", { reason: "a" });
-  release();
-  stream.publish("agent.stopping", { reason: "b" });
-  expect(seen).toEqual([2]);
-  expect(stream.newest).toBe(3);
 });

@@ -18,7 +18,6 @@ export class EventStream implements EventSink {
   readonly #clock: Clock;
   readonly #ring: AgentEvent[] = [];
   readonly #capacity: number;
-  readonly #readers = new Set<(event: AgentEvent) => void>();
   #newest = 0;
   #waiting: (() => void)[] = [];
 
@@ -35,10 +34,8 @@ export class EventStream implements EventSink {
 
   publish<Name extends AgentEventName>(name: Name, data: AgentEvents[Name]): void {
     const sequence = ++this.#newest;
-    const event = { sequence, atMs: this.#clock.nowMs(), name, data } as AgentEvent;
-    this.#ring.push(event);
+    this.#ring.push({ sequence, atMs: this.#clock.nowMs(), name, data } as AgentEvent);
     if (this.#ring.length > this.#capacity) this.#ring.shift();
-    for (const read of this.#readers) read(event);
     const waiting = this.#waiting;
     this.#waiting = [];
     for (const wake of waiting) wake();
@@ -47,12 +44,6 @@ export class EventStream implements EventSink {
   /** How many events a reader can still ask for, and at most. */
   kept(): { kept: number; capacity: number } {
     return { kept: this.#ring.length, capacity: this.#capacity };
-  }
-
-  /** For parts of the agent itself that count or react: called at once, must neither throw nor wait. */
-  subscribe(read: (event: AgentEvent) => void): () => void {
-    this.#readers.add(read);
-    return () => this.#readers.delete(read);
   }
 
   /** Events after sequence `since`, then live ones, until the signal aborts. */

@@ -1,0 +1,71 @@
+import { DiskFiles } from "../adapters/disk/disk-files.ts";
+import { type AdjustableLog, createLog } from "../adapters/log/pino-log.ts";
+import { AgentError } from "../core/agent-error.ts";
+import { ConfigurationError } from "../core/configuration/configuration-error.ts";
+import { logWarnings } from "../core/configuration/configuration-store.ts";
+import {
+  defaultSupervisor,
+  EXIT_BAD_CONFIGURATION,
+  HELP,
+  loadConfiguration,
+  logLevelOf,
+  parseCommandLine,
+  VERSION,
+} from "./config.ts";
+import { type RunningAgent, startAgent } from "./wire.ts";
+
+/** A supervisor waits longer, a person does not. haproxy goes on without us. */
+const STOP_WITHIN_MS = 1_800;
+
+const commandLine = parseCommandLine(process.argv.slice(2));
+switch (commandLine.kind) {
+  case "help":
+    process.stdout.write(HELP);
+    break;
+  case "version":
+    process.stdout.write(`${VERSION}\n`);
+    break;
+  case "wrong":
+    fail(EXIT_BAD_CONFIGURATION, commandLine.reason);
+    break;
+  case "run":
+    run(commandLine.configFiles).catch((error: unknown) => {
+      const bad = error instanceof ConfigurationError || error instanceof AgentError;
+      fail(bad ? EXIT_BAD_CONFIGURATION : 1, error instanceof Error ? error.message : String(error));
+    });
+    break;
+  default:
+    commandLine satisfies never;
+}
+
+async function run(configFiles: string[]): Promise<void> {
+  const files = new DiskFiles();
+  const defaults = { supervisor: defaultSupervisor() };
+  const { configuration, warnings } = await loadConfiguration(configFiles, files, defaults);
+  const log = createLog(logLevelOf(configuration));
+  logWarnings(log, warnings);
+  dieLoudly(log);
+  const agent = await startAgent({ configuration, configFiles, defaults, files, log });
+  for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop(agent, signal));
+  process.on("SIGHUP", () => void agent.reload());
+}
+
+function stop(agent: RunningAgent, reason: string): void {
+  setTimeout(() => process.exit(0), STOP_WITHIN_MS).unref();
+  void agent.stop(reason).finally(() => process.exit(0));
+}
+
+/** Whatever nobody foresaw ends the process, said in the log: the supervisor starts a sane one. */
+function dieLoudly(log: AdjustableLog): void {
+  const die = (error: unknown) => {
+    log.error({ event: "agent.crashed", error }, "unexpected error, the agent ends");
+    process.exit(1);
+  };
+  process.on("uncaughtException", die);
+  process.on("unhandledRejection", die);
+}
+
+function fail(code: number, reason: string): void {
+  process.stderr.write(`krater agent: ${reason.replaceAll("\n", " ")}\n`);
+  process.exitCode = code;
+}

@@ -1,0 +1,155 @@
+import { randomUUID } from "node:crypto";
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { onTestFinished } from "vitest";
+import { systemClock } from "../../agent/src/adapters/clock/system-clock.ts";
+import { DiskFiles } from "../../agent/src/adapters/disk/disk-files.ts";
+import { buildApp } from "../../agent/src/adapters/http/app.ts";
+import { type EventReaderLimits, EventReaders } from "../../agent/src/adapters/http/event-readers.ts";
+import { kraterRoutes } from "../../agent/src/adapters/http/krater-routes.ts";
+import { octaviaRoutes } from "../../agent/src/adapters/http/octavia-routes.ts";
+import { type ServerOptions, startServer } from "../../agent/src/adapters/http/server.ts";
+import { ServerIdentity } from "../../agent/src/adapters/http/server-identity.ts";
+import { EventStream } from "../../agent/src/core/events/event-stream.ts";
+import type { LoadBalancers } from "../../agent/src/core/haproxy/load-balancers.ts";
+import { FakeLog } from "../../agent/src/testing/fake-log.ts";
+import { type Answer, type CallOptions, callAgent } from "./agent.ts";
+import { type TestCertificate, TestCertificateAuthority } from "./certificates.ts";
+import { temporaryDirectory } from "./temporary-directory.ts";
+
+export interface TestServer {
+  amphoraId: string;
+  port: number;
+  folder: string;
+  certificatePath: string;
+  authority: TestCertificateAuthority;
+  /** As stock Octavia's: no role. */
+  stock: TestCertificate;
+  reader: TestCertificate;
+  log: FakeLog;
+  events: EventStream;
+  identity: ServerIdentity;
+  /** What was stored, by load balancer id. */
+  stored: Map<string, Buffer>;
+  /** Called in every change before it is made: tests hold changes up here. */
+  beforeChange: (loadBalancerId: string, what: string) => Promise<void>;
+  call(method: string, path: string, options?: CallOptions): Promise<Answer>;
+  stop(): Promise<void>;
+}
+
+export interface TestServerOptions {
+  server?: Partial<ServerOptions>;
+  readers?: Partial<EventReaderLimits>;
+}
+
+/** A server that stops with the test. */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const server = await createTestServer(await temporaryDirectory(), options);
+  onTestFinished(() => server.stop());
+  return server;
+}
+
+/** The agent's HTTPS server as it is, in front of load balancers that live in memory. */
+export async function createTestServer(folder: string, options: TestServerOptions = {}): Promise<TestServer> {
+  const amphoraId = randomUUID();
+  const authority = await TestCertificateAuthority.create(join(folder, "ca"));
+  const [server, stock, reader] = await Promise.all([
+    authority.issue(amphoraId, [`DNS:${amphoraId}`], "server"),
+    authority.issue("octavia", [], "client"),
+    authority.issue("reader", ["URI:urn:krater:role:reader"], "reader"),
+  ]);
+  const certificatePath = join(folder, "server.pem");
+  await writeFile(certificatePath, server.certificatePem + server.keyPem, { mode: 0o600 });
+
+  const log = new FakeLog();
+  const events = new EventStream(systemClock);
+  const files = new DiskFiles();
+  const identity = await ServerIdentity.load({
+    paths: { certificate: certificatePath, ca: authority.caPath },
+    files,
+    events,
+    log,
+  });
+  const stored = new Map<string, Buffer>();
+  const change = (id: string, what: string) => running.beforeChange(id, what);
+  const loadBalancers: LoadBalancers = {
+    upload: async ({ loadBalancerId, configuration }) => {
+      await change(loadBalancerId, "upload");
+      stored.set(loadBalancerId, configuration);
+    },
+    read: async (id) => stored.get(id),
+    act: async (id, action) => {
+      await change(id, action);
+      return { effective: action };
+    },
+    delete: async (id) => {
+      await change(id, "delete");
+      stored.delete(id);
+    },
+    listeners: async () => [],
+    observe: async () => [],
+  };
+  const versions = {
+    hostname: "amphora",
+    haproxy_version: "2.6.12-1",
+    keepalived_version: "2.2.7",
+    ipvsadm_version: "1.31",
+  };
+  const readers = new EventReaders(events, options.readers);
+  const app = buildApp(
+    [
+      ...octaviaRoutes({
+        loadBalancers,
+        certificates: {
+          write: async (id, name, content) => void stored.set(`${id}/${name}`, content),
+          md5: async () => undefined,
+          delete: async () => undefined,
+        },
+        system: {
+          info: async () => versions,
+          details: () => Promise.reject(new Error("not here")),
+        },
+        configuration: { replaceFirst: async (content) => void stored.set("config", content) },
+        serverCertificate: identity,
+      }),
+      ...kraterRoutes({
+        status: () => Promise.reject(new Error("not here")),
+        metrics: { render: async () => "" },
+        events: readers,
+        openapi: {},
+      }),
+    ],
+    log,
+  );
+  const http = await startServer(
+    app,
+    identity,
+    { host: "127.0.0.1", port: 0, minVersion: "TLSv1.2", requestTimeoutMs: 30_000, ...options.server },
+    log,
+  );
+  let stopped: Promise<void> | undefined;
+  const stop = () => {
+    readers.stop();
+    stopped ??= http.stop();
+    return stopped;
+  };
+  const { port } = http.address();
+  const running: TestServer = {
+    amphoraId,
+    port,
+    folder,
+    certificatePath,
+    authority,
+    stock,
+    reader,
+    log,
+    events,
+    identity,
+    stored,
+    beforeChange: async () => {},
+    call: (method, path, callOptions = {}) =>
+      callAgent({ amphoraId, port, ca: authority.caPath, client: stock }, method, path, callOptions),
+    stop,
+  };
+  return running;
+}
