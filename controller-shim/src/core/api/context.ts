@@ -1,0 +1,33 @@
+import type { Clock } from "../clock.ts";
+import type { AmphoraDriver } from "../drivers/amphora-driver.ts";
+import type { ComputeDriver } from "../drivers/compute-driver.ts";
+import type { ShimEventLog } from "../events/shim-events.ts";
+import type { ShimNetwork } from "../planning/networks.ts";
+import type { Store } from "../store/store.ts";
+
+/** What the use cases of the API work with. */
+export interface ApiContext {
+  store: Store;
+  networks: readonly ShimNetwork[];
+  computeDriver: Pick<ComputeDriver, "admit">;
+  amphoraDriver: Pick<AmphoraDriver, "admit">;
+  clock: Clock;
+  events: ShimEventLog;
+  /** Tells the reconciler, after the commit, that there is work; it would find out by itself a little later. */
+  wake(loadBalancerId: string): void;
+}
+
+/** Without an identity service everything belongs to one project. */
+export const DEFAULT_PROJECT_ID = "6b726174657200000000000000000000";
+
+/** Names a load balancer may ask for: ours, and the two of Octavia's own driver that scripts have written down. */
+export const providers = [
+  { name: "krater", description: "Krater's lean load balancer appliance" },
+  { name: "amphora", description: "The same, under the name of Octavia's own driver" },
+  { name: "octavia", description: "The same, under the older name of Octavia's own driver" },
+] as const;
+
+/** `2026-01-31T12:34:56`: no zone, no fraction, or gophercloud cannot read a member. */
+export function apiTime(nowMs: number): string {
+  return new Date(nowMs).toISOString().slice(0, 19);
+}
