@@ -80,7 +80,9 @@ const schema = z
       .prefault({}),
     amphora: z
       .strictObject({
+        /** Bound of one amphora's memory, and what has to be free before one more is started. */
         memory_max_mib: z.int().min(64).max(65_536).default(512),
+        memory_needed_mib: z.int().min(0).max(65_536).default(96),
         processes_max: z.int().min(16).max(4_096).default(128),
         maximum: z.int().min(1).max(10_000).default(64),
       })
