@@ -1,23 +1,18 @@
 import { computeDrivers } from "../../adapters/drivers/registry.ts";
 import type { Log } from "../../core/log.ts";
-import type { ShimNetwork } from "../../core/planning/networks.ts";
+import { defaultConfiguration } from "../config.ts";
+import { networksOf } from "../networks.ts";
 
 const ignore = () => {};
 const silent: Log = { info: ignore, warn: ignore, error: ignore, debug: ignore };
 
-const roles: readonly ShimNetwork["role"][] = ["management", "vip", "member"];
-
-/** Bridges are found by instance and role; addresses do not matter to who takes them away. */
-function nameOnly(role: ShimNetwork["role"]): ShimNetwork {
-  return { id: role, name: role, role, subnet: { id: role, name: role, cidr: "0.0.0.0/0", gateway: "0.0.0.0" } };
-}
-
 /** Takes away every amphora, bridge and control group of an instance, whichever driver made them. */
 export async function destroyMachines(instance: string, stateDirectory: string, signal: AbortSignal): Promise<void> {
+  // Bridges are found by instance and role: which addresses they had does not matter.
+  const networks = networksOf({ instance, networks: defaultConfiguration().networks });
   for (const create of Object.values(computeDrivers)) {
     const driver = create({
-      ...{ instance, stateDirectory, log: silent },
-      networks: roles.map(nameOnly),
+      ...{ instance, stateDirectory, networks, log: silent },
       // Nothing is made, so nothing of this is asked for.
       ...{ agentBundle: "", amphoraeMax: 0, memoryPerAmphoraBytes: 0 },
     });
