@@ -2,7 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-type Cleanup = () => Promise<unknown> | unknown;
+type Cleanup = () => unknown;
 
 const pending: Cleanup[] = [];
 

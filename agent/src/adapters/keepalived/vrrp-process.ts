@@ -1,8 +1,11 @@
-import { access, readFile } from "node:fs/promises";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { VrrpObservation, VrrpProcess } from "../../core/heartbeat/vrrp-gate.ts";
 
-/** keepalived as stock amphorae run it: `<base>/vrrp/octavia-keepalived.{conf,pid}` and a process in /proc. */
+/**
+ * keepalived as stock amphorae run it: `<base>/vrrp/octavia-keepalived.{conf,pid}` and a process in /proc. Read
+ * synchronously, as every beat asks: a cached name takes 2 us, by way of the thread pool it is a fifth of a small beat.
+ */
 export class KeepalivedVrrpProcess implements VrrpProcess {
   readonly #basePath: () => string;
 
@@ -10,23 +13,22 @@ export class KeepalivedVrrpProcess implements VrrpProcess {
     this.#basePath = basePath;
   }
 
-  async observe(): Promise<VrrpObservation> {
+  observe(): Promise<VrrpObservation> {
+    return Promise.resolve(this.#look());
+  }
+
+  #look(): VrrpObservation {
     const folder = join(this.#basePath(), "vrrp");
-    if (!(await exists(join(folder, "octavia-keepalived.conf")))) return { configured: false };
-    const text = await readFile(join(folder, "octavia-keepalived.pid"), "utf8").catch((error: NodeJS.ErrnoException) =>
-      error.code === "ENOENT" ? undefined : "",
-    );
-    if (text === undefined) return { configured: true, pidFile: "missing" };
+    if (!existsSync(join(folder, "octavia-keepalived.conf"))) return { configured: false };
+    let text: string;
+    try {
+      text = readFileSync(join(folder, "octavia-keepalived.pid"), "utf8");
+    } catch (error) {
+      const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
+      return { configured: true, pidFile: missing ? "missing" : "unreadable" };
+    }
     const pid = /^\s*(\d{1,10})\s*$/.exec(text.split("\n", 1)[0] ?? "")?.[1];
     if (pid === undefined || Number(pid) === 0) return { configured: true, pidFile: "unreadable" };
-    return { configured: true, pidFile: "present", pid: Number(pid), alive: await exists(`/proc/${Number(pid)}`) };
+    return { configured: true, pidFile: "present", pid: Number(pid), alive: existsSync(`/proc/${Number(pid)}`) };
   }
-}
-
-/** Anything but "no such file" counts as there: a folder we may not look into must not open the gate. */
-function exists(path: string): Promise<boolean> {
-  return access(path).then(
-    () => true,
-    (error: NodeJS.ErrnoException) => error.code !== "ENOENT" && error.code !== "ENOTDIR",
-  );
 }

@@ -42,8 +42,8 @@ export interface Heartbeats {
 
 /** haproxy answers within milliseconds; one that does not is left out of this beat, as a failed query. */
 const QUERY_TIMEOUT_MS = 2_000;
-/** For what the machine itself must tell (observation, files); only a hung disk takes that long. */
-const STEP_TIMEOUT_MS = 5_000;
+/** A beat takes milliseconds. One that hangs (a disk, a resolver) is given up, and the next one tries. */
+const BEAT_TIMEOUT_MS = 5_000;
 /** How soon a changed `heartbeat_interval` is noticed when nobody calls `beatNow`. */
 const LONGEST_SLEEP_MS = 1_000;
 /** However often someone asks, no more than ten beats a second. */
@@ -62,6 +62,7 @@ class HeartbeatLoop implements Heartbeats {
   readonly #roundRobin = new RoundRobin();
   readonly #sealer = new Sealer();
   #wake = new AbortController();
+  #ticking: Promise<void> | undefined;
   #asked = false;
   #sequence = 0;
   /** Load balancers whose last query failed: said when it begins and when it ends, not at every beat. */
@@ -87,16 +88,20 @@ class HeartbeatLoop implements Heartbeats {
 
   async #run(): Promise<void> {
     const { clock } = this.#deps;
-    const counters = await this.#readCounters();
+    let counters = DeltaCounters.parse(undefined);
+    const read = this.#readCounters().then((stored) => {
+      counters = stored;
+    });
+    await this.#within(read);
     while (!this.#signal.aborted) {
       const startedMs = clock.monotonicMs();
       this.#asked = false;
-      try {
-        await this.#beat(counters);
-      } catch (error) {
-        // 3.3: whatever goes wrong while building withholds this one beat.
-        this.#counts.failed++;
-        this.#say(`beat failed: ${messageOf(error)}`, "error");
+      const beat = { givenUp: false };
+      // 3.3: whatever goes wrong while building withholds this one beat.
+      const work = this.#beat(counters, beat).catch((error: unknown) => this.#failed(messageOf(error), "error"));
+      if (!(await this.#within(work)) && !this.#signal.aborted) {
+        beat.givenUp = true;
+        this.#failed(`not done after ${BEAT_TIMEOUT_MS} ms`, "error");
       }
       await this.#pause(startedMs);
     }
@@ -109,12 +114,40 @@ class HeartbeatLoop implements Heartbeats {
       const waitMs = this.#asked ? SHORTEST_GAP_MS : configuration.current().healthManager.heartbeatIntervalMs;
       const leftMs = Math.max(waitMs, SHORTEST_GAP_MS) - (clock.monotonicMs() - startedMs);
       if (leftMs <= 0) return;
-      if (this.#wake.signal.aborted && !this.#signal.aborted) this.#wake = new AbortController();
-      await clock.sleep(Math.min(leftMs, LONGEST_SLEEP_MS), this.#wake.signal).catch(() => undefined);
+      await this.#tick(leftMs);
     }
   }
 
-  async #beat(counters: DeltaCounters): Promise<void> {
+  /** True when the work was done in time. */
+  async #within(work: Promise<void>): Promise<boolean> {
+    const { clock } = this.#deps;
+    const untilMs = clock.monotonicMs() + BEAT_TIMEOUT_MS;
+    let done = false;
+    const finished = work.then(() => {
+      done = true;
+    });
+    while (!done && !this.#signal.aborted && clock.monotonicMs() < untilMs) {
+      await Promise.race([finished, this.#tick(this.#asked ? SHORTEST_GAP_MS : LONGEST_SLEEP_MS)]);
+    }
+    return done;
+  }
+
+  /**
+   * The one sleep of the loop, at most a second long: deadlines and pauses share it. A timer per step, cancelled each
+   * time, would cost a fifth of a small beat (abort errors with stack traces).
+   */
+  #tick(ms: number): Promise<void> {
+    if (this.#wake.signal.aborted && !this.#signal.aborted) this.#wake = new AbortController();
+    this.#ticking ??= this.#deps.clock
+      .sleep(Math.min(ms, LONGEST_SLEEP_MS), this.#wake.signal)
+      .catch(() => undefined)
+      .finally(() => {
+        this.#ticking = undefined;
+      });
+    return this.#ticking;
+  }
+
+  async #beat(counters: DeltaCounters, beat: { givenUp: boolean }): Promise<void> {
     const { configuration, counterStore, datagrams, events, log, vrrp } = this.#deps;
     const current = configuration.current();
     const unable = whyUnable(current);
@@ -123,15 +156,16 @@ class HeartbeatLoop implements Heartbeats {
       this.#say(unable, "warn");
       return;
     }
-    const withheld = reasonToWithhold(await this.#within("looking at keepalived", vrrp.observe()));
+    const withheld = reasonToWithhold(await vrrp.observe());
     if (withheld) {
       this.#counts.withheld++;
       if (this.#say(withheld, "warn")) events.publish("heartbeat.withheld", { reason: withheld });
       return;
     }
 
-    const observations = await this.#within("observing load balancers", this.#deps.observe());
+    const observations = await this.#deps.observe();
     const statistics = await Promise.all(observations.map((each) => this.#query(each)));
+    if (beat.givenUp) return; // too late: the next beat counts and reports
     const message = buildMessage({
       amphoraId: current.amphoraAgent.amphoraId,
       sequence: this.#sequence++,
@@ -141,6 +175,7 @@ class HeartbeatLoop implements Heartbeats {
     await this.#save(counters, counterStore);
 
     // Read again: a key or controller list replaced meanwhile is the one to use.
+    if (beat.givenUp) return;
     const { heartbeatKey, controllers } = configuration.current().healthManager;
     const to = this.#roundRobin.next(controllers);
     if (!to || heartbeatKey === undefined) return;
@@ -152,13 +187,12 @@ class HeartbeatLoop implements Heartbeats {
       return;
     }
     try {
-      await this.#within("sending", datagrams.send(datagram, to));
+      await datagrams.send(datagram, to);
       this.#counts.sent++;
       this.#counts.bytes += datagram.length;
       this.#recovered();
     } catch (error) {
-      this.#counts.failed++;
-      this.#say(`not sent to ${to.host}:${to.port}: ${messageOf(error)}`, "warn");
+      if (!beat.givenUp) this.#failed(`not sent to ${to.host}:${to.port}: ${messageOf(error)}`, "warn");
     }
   }
 
@@ -184,7 +218,7 @@ class HeartbeatLoop implements Heartbeats {
   }
 
   async #readCounters(): Promise<DeltaCounters> {
-    const text = await this.#within("reading counters", this.#deps.counterStore.read()).catch((error: unknown) => {
+    const text = await this.#deps.counterStore.read().catch((error: unknown) => {
       this.#deps.log.warn({ event: "counters.unreadable", reason: messageOf(error) }, "counting from zero");
       return undefined;
     });
@@ -193,7 +227,7 @@ class HeartbeatLoop implements Heartbeats {
 
   /** A full disk must not silence the amphora: it only means that a restart may count twice. */
   async #save(counters: DeltaCounters, store: CounterStore): Promise<void> {
-    await this.#within("saving counters", counters.save(store)).catch((error: unknown) => {
+    await counters.save(store).catch((error: unknown) => {
       this.#deps.log.warn({ event: "counters.unsaved", reason: messageOf(error) }, "counters not saved");
     });
   }
@@ -206,23 +240,15 @@ class HeartbeatLoop implements Heartbeats {
     return true;
   }
 
+  #failed(reason: string, level: "warn" | "error"): void {
+    this.#counts.failed++;
+    this.#say(reason, level);
+  }
+
   #recovered(): void {
     if (this.#trouble === undefined) return;
     this.#trouble = undefined;
     this.#deps.log.info({ event: "heartbeat.resumed" }, "heartbeats go out again");
-  }
-
-  async #within<Value>(what: string, work: Promise<Value>): Promise<Value> {
-    const done = new AbortController();
-    const late = this.#deps.clock.sleep(STEP_TIMEOUT_MS, done.signal).then(
-      () => Promise.reject(new Error(`${what} took longer than ${STEP_TIMEOUT_MS} ms`)),
-      () => new Promise<never>(() => {}), // the work was done first: nobody waits for this any more
-    );
-    try {
-      return await Promise.race([work, late]);
-    } finally {
-      done.abort();
-    }
   }
 }
 
