@@ -1,5 +1,6 @@
 import openapi from "../../openapi.json" with { type: "json" };
 import { systemClock } from "../adapters/clock/system-clock.ts";
+import { CounterFile, CounterFile } from "../adapters/counters/counter-file.ts";
 import { IpNetnsCommand } from "../adapters/exec/ip-netns-command.ts";
 import { NodePrograms } from "../adapters/exec/node-programs.ts";
 import { HaproxyCheck } from "../adapters/haproxy/haproxy-check.ts";
@@ -23,7 +24,6 @@ import { CurrentConfiguration } from "../core/configuration/live-configuration.t
 import { EventStream } from "../core/events/event-stream.ts";
 import { createLoadBalancers } from "../core/haproxy/create-load-balancers.ts";
 import type { LoadBalancers } from "../core/haproxy/load-balancers.ts";
-import { CounterFile } from "../core/heartbeat/counter-file.ts";
 import { startHeartbeats } from "../core/heartbeat/loop.ts";
 import { AgentMetrics } from "../core/metrics/metrics.ts";
 import type { Files } from "../core/system/files.ts";
@@ -62,7 +62,7 @@ export async function startAgent(given: {
     haproxy: () => haproxyAmphora.haproxyCmd,
     basePath: () => haproxyAmphora.basePath,
   });
-  const { loadBalancers, certificates, reconcile } = createLoadBalancers({
+  const haproxy = createLoadBalancers({
     configuration: current,
     files,
     check: new HaproxyCheck({ programs, haproxy: () => haproxyAmphora.haproxyCmd, namespace }),
@@ -73,10 +73,11 @@ export async function startAgent(given: {
     log,
     events,
   });
+  const { loadBalancers, certificates } = haproxy;
   const observe = () => loadBalancers.observe();
 
   const paths = { certificate: amphoraAgent.agentServerCert, ca: amphoraAgent.agentServerCa };
-  const [identity] = await Promise.all([ServerIdentity.load({ paths, files, events, log }), reconcile()]);
+  const [identity] = await Promise.all([ServerIdentity.load({ paths, files, events, log }), haproxy.reconcile()]);
 
   const ending = new AbortController();
   const datagrams = new UdpDatagrams();
@@ -88,7 +89,7 @@ export async function startAgent(given: {
       events,
       observe,
       sockets,
-      counterStore: new CounterFile(files, () => haproxyAmphora.basePath),
+      counterStore: new CounterFile(() => haproxyAmphora.basePath),
       vrrp: new KeepalivedVrrpProcess(() => haproxyAmphora.basePath),
       datagrams,
     },
