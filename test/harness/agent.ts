@@ -4,6 +4,7 @@ import { createWriteStream } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { type Agent as HttpsAgent, request } from "node:https";
 import { join } from "node:path";
+import type { SecureVersion } from "node:tls";
 import { agentBundle, agentNodeFlags } from "../../scripts/bundle-agent.ts";
 import { type TestCertificate, TestCertificateAuthority } from "./certificates.ts";
 import { freePort } from "./free-port.ts";
@@ -33,6 +34,8 @@ export interface CallOptions {
   headers?: Record<string, string>;
   client?: TestCertificate | null;
   agent?: HttpsAgent;
+  /** Exactly this version; TLS 1.2 unless told, as Octavia's client. */
+  tls?: SecureVersion;
 }
 
 export interface Answer {
@@ -172,7 +175,8 @@ export async function callAgent(
           certificate.subject.CN === target.amphoraId
             ? undefined
             : new Error(`not the amphora: ${certificate.subject.CN}`),
-        maxVersion: "TLSv1.2",
+        minVersion: options.tls ?? "TLSv1.2",
+        maxVersion: options.tls ?? "TLSv1.2",
         agent: options.agent ?? false,
         timeout: 30_000,
         headers: {
