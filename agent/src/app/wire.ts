@@ -1,6 +1,6 @@
 import openapi from "../../openapi.json" with { type: "json" };
 import { systemClock } from "../adapters/clock/system-clock.ts";
-import { CounterFile, CounterFile } from "../adapters/counters/counter-file.ts";
+import { CounterFile } from "../adapters/counters/counter-file.ts";
 import { IpNetnsCommand } from "../adapters/exec/ip-netns-command.ts";
 import { NodePrograms } from "../adapters/exec/node-programs.ts";
 import { HaproxyCheck } from "../adapters/haproxy/haproxy-check.ts";
