@@ -49,13 +49,18 @@ export class ConfigurationApply {
     }
     // What is not running is started; what somebody else started with other arguments is replaced.
     const effective = action === "reload" && serves ? "reload" : "start";
-    const derived = await this.#derive(id, text);
-    const previous = await store.runningText(id);
-    const sockets = this.#socketsOf(id, text);
+    const [derived, previous] = await Promise.all([this.#derive(id, text), store.runningText(id)]);
+    const sockets = { master: store.paths(id).masterSocket, statistics: known.stored.statisticsSocket };
     try {
-      await store.writeRunning(id, derived.text);
-      if (state.state === "running" && effective === "reload") await this.#reload(id, state.pid, known);
-      else await this.#start(id, sockets);
+      if (state.state === "running" && effective === "reload") {
+        // The statistics socket of the new configuration may be another one: the old worker answers on the old one.
+        const running = { ...sockets, statistics: known.statisticsSocket };
+        await Promise.all([store.writeRunning(id, derived.text), this.#saveServersState(id, running)]);
+        await this.#reload(id, state.pid, sockets);
+      } else {
+        await store.writeRunning(id, derived.text);
+        await this.#start(id, sockets);
+      }
     } catch (error) {
       await this.#goBack(id, previous, state.state);
       throw this.#failed(id, action, error, derived);
@@ -102,14 +107,10 @@ export class ConfigurationApply {
     await this.#do.services.start(await this.#service(id, sockets), TO_THE_END);
   }
 
-  async #reload(id: string, pid: number, known: Known): Promise<void> {
-    const { process, services, store } = this.#do;
+  async #reload(id: string, pid: number, sockets: Sockets): Promise<void> {
+    const { process, services } = this.#do;
     const name = serviceName(id);
-    // The statistics socket of the new configuration may be another one: the old worker answers on the old one.
-    const running = { master: store.paths(id).masterSocket, statistics: known.statisticsSocket };
-    await this.#saveServersState(id, running);
-    const next = this.#socketsOf(id, (await store.runningText(id)) ?? "");
-    const outcome = await process.reload(name, pid, next);
+    const outcome = await process.reload(name, pid, sockets);
     if (outcome.ok) return;
     if (outcome.reason === "died") await services.stop(name, TO_THE_END); // its restart would take the new file
     const details = (await services.output(name)).trim();

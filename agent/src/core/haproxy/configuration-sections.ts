@@ -11,7 +11,10 @@ export interface Section {
 export interface Line {
   /** From 0. */
   index: number;
-  words: readonly string[];
+  /** The first word. */
+  keyword: string;
+  /** All of them; taken apart when asked for, since most lines of a large configuration are of no interest. */
+  words(): readonly string[];
 }
 
 /** Keywords that end the section before them, wherever in the line they stand (haproxy ignores indentation). */
@@ -23,13 +26,32 @@ const SECTIONS = new Set([
 export function parseSections(lines: readonly string[]): Section[] {
   const sections: (Section & { lines: Line[] })[] = [];
   lines.forEach((line, index) => {
-    const words = splitWords(line);
-    const [keyword, ...rest] = words;
-    if (keyword === undefined) return;
-    if (SECTIONS.has(keyword)) sections.push({ kind: keyword, words: rest, start: index, lines: [] });
-    else sections.at(-1)?.lines.push({ index, words });
+    const keyword = firstWord(line);
+    if (keyword === "") return;
+    if (SECTIONS.has(keyword)) {
+      sections.push({ kind: keyword, words: splitWords(line).slice(1), start: index, lines: [] });
+    } else {
+      sections.at(-1)?.lines.push({ index, keyword, words: () => splitWords(line) });
+    }
   });
   return sections;
+}
+
+/** Empty for a blank line and for a comment. */
+function firstWord(line: string): string {
+  let start = 0;
+  while (isSpace(line.charCodeAt(start))) start++;
+  let end = start;
+  for (; end < line.length; end++) {
+    const code = line.charCodeAt(end);
+    if (isSpace(code)) break;
+    if (code === 35 || code === 34 || code === 39 || code === 92) return splitWords(line)[0] ?? ""; // # " ' \
+  }
+  return line.slice(start, end);
+}
+
+function isSpace(code: number): boolean {
+  return code === 32 || code === 9 || code === 13;
 }
 
 /** One line into words: quotes, backslashes and comments as haproxy reads them (configuration manual, 2.2). */
@@ -60,6 +82,8 @@ export function splitWords(line: string): string[] {
 }
 
 /** The section's own lines that begin with these words. */
-export function linesOf(section: Section, ...start: string[]): Line[] {
-  return section.lines.filter((line) => start.every((word, index) => line.words[index] === word));
+export function linesOf(section: Section, keyword: string, second?: string): Line[] {
+  return section.lines.filter(
+    (line) => line.keyword === keyword && (second === undefined || line.words()[1] === second),
+  );
 }

@@ -77,7 +77,7 @@ function globalMaxconn(sections: readonly Section[]): { line: Line; value: numbe
     .filter((section) => section.kind === "global")
     .flatMap((section) => linesOf(section, "maxconn"))
     .at(-1);
-  const value = Number(line?.words[1]);
+  const value = Number(line?.words()[1]);
   return line && Number.isInteger(value) && value > 0 ? { line, value } : undefined;
 }
 
@@ -96,10 +96,10 @@ function affordableMaxconn(sections: readonly Section[], openFilesLimit: number)
   let files = FIXED_FILES;
   let spliced = false;
   for (const section of sections) {
-    for (const { words } of section.lines) {
-      if (words[0] === "bind") files += 1 + (words[1]?.split(",").length ?? 0);
-      else if (words[0] === "server" || words[0] === "server-template") files += serverFiles(words);
-      else if (words[0] === "option" && words[1]?.startsWith("splice-") === true) spliced = true;
+    for (const line of section.lines) {
+      if (line.keyword === "bind") files += 1 + (line.words()[1]?.split(",").length ?? 0);
+      else if (line.keyword === "server" || line.keyword === "server-template") files += serverFiles(line.words());
+      else if (line.keyword === "option" && line.words()[1]?.startsWith("splice-") === true) spliced = true;
     }
   }
   return Math.floor((openFilesLimit - files) / (spliced ? FILES_PER_SPLICED_CONNECTION : FILES_PER_CONNECTION));
@@ -119,14 +119,16 @@ function httpFrontends(sections: readonly Section[]): Section[] {
     if (section.kind !== "frontend" && section.kind !== "listen") continue;
     const from = section.words[1] === "from" ? section.words[2] : undefined;
     const parents = ancestry(sections, from === undefined ? defaults : namedDefaults(sections, from));
-    const mode = [section, ...parents].map((each) => linesOf(each, "mode").at(-1)?.words[1]).find(Boolean);
+    const mode = [section, ...parents].map((each) => linesOf(each, "mode").at(-1)?.words()[1]).find(Boolean);
     if (mode === "http" && ![section, ...parents].some(decides)) found.push(section);
   }
   return found;
 }
 
 function decides(section: Section): boolean {
-  return section.lines.some(({ words }) => {
+  return section.lines.some((line) => {
+    if (!["option", "no", "default"].includes(line.keyword)) return false;
+    const words = line.words();
     const [option, name] = words[0] === "no" || words[0] === "default" ? words.slice(1) : words;
     return option === "option" && name === IDLE_CLOSE;
   });

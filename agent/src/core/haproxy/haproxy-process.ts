@@ -4,7 +4,7 @@ import type { HaproxySockets } from "./haproxy-sockets.ts";
 import { type MasterReport, parseInfoPid, parseMasterReport } from "./master-report.ts";
 
 /** Fine: what a reload costs is measured against bare haproxy's. A query is a tenth of a millisecond of CPU. */
-const POLL_EVERY_MS = 3;
+const POLL_EVERY_MS = 2;
 /** A master that re-executes itself keeps a connection open without answering. */
 const QUERY_TIMEOUT_MS = 250;
 /** haproxy retries for 2 s to bind a taken port, and reads thousands of certificates in seconds. */

@@ -13,9 +13,9 @@ export function summarize(text: string): ConfigurationSummary {
   const listeners = sections
     .filter((section) => section.kind === "frontend")
     .map((section): ListenerSummary => {
-      const mode = linesOf(section, "mode").at(-1)?.words[1] ?? "tcp";
+      const mode = linesOf(section, "mode").at(-1)?.words()[1] ?? "tcp";
       const terminates = linesOf(section, "bind").some(
-        ({ words }) => words.includes("ssl") && words.includes("crt-list"),
+        (line) => line.words().includes("ssl") && line.words().includes("crt-list"),
       );
       // Always ACTIVE, and the internal Prometheus frontend is listed too: as the reference answers.
       const type = terminates ? "TERMINATED_HTTPS" : mode === "http" ? "HTTP" : "TCP";
@@ -24,6 +24,7 @@ export function summarize(text: string): ConfigurationSummary {
   const socket = sections
     .filter((section) => section.kind === "global")
     .flatMap((section) => linesOf(section, "stats", "socket"))
-    .at(0)?.words[2];
+    .at(0)
+    ?.words()[2];
   return { listeners, statisticsSocket: socket };
 }

@@ -49,8 +49,7 @@ export class ConfigurationUpload {
     // The stored file is written while haproxy reads the candidate: both are on the way of every change.
     let staged: StagedFile | undefined;
     try {
-      await store.ensureGroupFile();
-      await store.writeCandidate(id, derived.text);
+      await Promise.all([store.ensureGroupFile(), store.writeCandidate(id, derived.text)]);
       const staging = store.stageUpload(id, text);
       const { candidate } = store.paths(id);
       const checking = this.#do.check.check({ files: [candidate, store.layout.groupFile], peer }, signal);
