@@ -59,7 +59,8 @@ export function optional<Value, Default extends Value | null>(
 /** Reads the body of a create: every field is there afterwards, by value or by default. */
 export function parseCreate<All extends Fields>(fields: All, body: unknown): Created<All> {
   const given = objectOf(body);
-  refuseUnknown(given, (name) => fields[name] !== undefined && fields[name].create !== "refused");
+  // hasOwn: a body may well say "constructor".
+  refuseUnknown(given, (name) => Object.hasOwn(fields, name) && fields[name]?.create !== "refused");
   const values: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
     if (given[name] === undefined && field.create === "mandatory") throw missing(name);
@@ -72,7 +73,7 @@ export function parseCreate<All extends Fields>(fields: All, body: unknown): Cre
 /** Reads the body of an update: what was left out stays out. */
 export function parseUpdate<All extends Fields>(fields: All, body: unknown): Updated<All> {
   const given = objectOf(body);
-  refuseUnknown(given, (name) => fields[name]?.update === true);
+  refuseUnknown(given, (name) => Object.hasOwn(fields, name) && fields[name]?.update === true);
   const values: Record<string, unknown> = {};
   for (const [name, raw] of Object.entries(given)) {
     const field = fields[name];
@@ -90,7 +91,8 @@ export function nested<All extends Fields>(fields: () => All): Kind<Created<All>
 /** The object below the root key, and nothing else in the body. */
 export function unwrap(root: string, body: unknown): unknown {
   const outer = objectOf(body);
-  if (!(root in outer)) throw new ApiFault("invalid", `Missing root element: the body must be {"${root}": {...}}`);
+  if (!Object.hasOwn(outer, root))
+    throw new ApiFault("invalid", `Missing root element: the body must be {"${root}": {...}}`);
   refuseUnknown(outer, (name) => name === root);
   return outer[root];
 }

@@ -49,7 +49,7 @@ function readFilters(query: URLSearchParams, rules: ListRules): Filter[] {
       continue;
     }
     const values = query.getAll(name);
-    const parent = rules.parents?.[name];
+    const parent = rules.parents && Object.hasOwn(rules.parents, name) ? rules.parents[name] : undefined;
     if (values.length > 1 || !(parent || rules.scalars.includes(name))) {
       throw new ApiFault("invalid", "One or more arguments are either duplicate or invalid");
     }

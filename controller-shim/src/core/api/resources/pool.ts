@@ -29,7 +29,7 @@ const persistenceKinds: Record<string, Kind<unknown>> = {
 const sessionPersistence: Kind<SessionPersistenceBody> = (raw) => {
   if (typeof raw !== "object" || raw === null || Array.isArray(raw)) throw new BadValue("Wrong type. Expected a map");
   const values = Object.entries(raw).map(([name, value]) => {
-    const kind = persistenceKinds[name];
+    const kind = Object.hasOwn(persistenceKinds, name) ? persistenceKinds[name] : undefined;
     if (!kind) throw new BadValue(`Unknown attribute: ${name}`);
     return [name, kind(value)];
   });
