@@ -24,6 +24,7 @@ import { CurrentConfiguration } from "../core/configuration/live-configuration.t
 import { EventStream } from "../core/events/event-stream.ts";
 import { createLoadBalancers } from "../core/haproxy/create-load-balancers.ts";
 import type { LoadBalancers } from "../core/haproxy/load-balancers.ts";
+import { startHeartbeats } from "../core/heartbeat/loop.ts";
 import { AgentMetrics } from "../core/metrics/metrics.ts";
 import type { Files } from "../core/system/files.ts";
 import { logLevelOf, VERSION } from "./config.ts";
