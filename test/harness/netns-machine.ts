@@ -99,7 +99,7 @@ export async function createNetnsMachine(): Promise<NetnsMachine> {
     }),
     ask: async (address, path, ...args) => {
       const query = new URLSearchParams(args.map((value): [string, string] => ["a", value]));
-      const url = `http://${address}:9443${path}?${query}`;
+      const url = `http://${address}:9443${path}?${query.toString()}`;
       const answer = await machine.exec("curl", "-sS", "--noproxy", "*", "--max-time", "5", url);
       return JSON.parse(answer) as never;
     },

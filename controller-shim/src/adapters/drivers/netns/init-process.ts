@@ -1,4 +1,4 @@
-import { open, readdir, readFile, rename, rm, stat, truncate } from "node:fs/promises";
+import { open, readFile, rename, stat, truncate } from "node:fs/promises";
 import { join } from "node:path";
 
 /** The init of one amphora as the machine knows it: a pid alone may be somebody else's by now. */
@@ -18,12 +18,6 @@ export async function findInit(folder: string): Promise<InitProcess | undefined>
   return init.pid > 1 && (await startTimeOf(init.pid)) === startTime ? init : undefined;
 }
 
-/** Removes what an ended init left, so that a new one can enter itself. */
-export async function forgetInit(folder: string): Promise<void> {
-  for (const name of await readdir(folder))
-    if (name.startsWith("init.pid")) await rm(join(folder, name), { force: true });
-}
-
 export async function isRunning(pid: number): Promise<boolean> {
   return (await startTimeOf(pid)) !== undefined;
 }
@@ -37,12 +31,12 @@ export function killProcess(pid: number): void {
   }
 }
 
-/** The log an init writes to; the one before is kept when it had grown large. */
-export async function openLog(folder: string): Promise<{ descriptor: number; close(): Promise<void> }> {
+/** The log an init writes to, and its size so far; the one before is kept when it had grown large. */
+export async function openLog(folder: string): Promise<{ descriptor: number; size: number; close(): Promise<void> }> {
   const path = join(folder, "agent.log");
   if ((await sizeOf(path)) > LOG_LIMIT_BYTES) await rename(path, `${path}.1`);
   const file = await open(path, "a", 0o600);
-  return { descriptor: file.fd, close: () => file.close() };
+  return { descriptor: file.fd, size: await sizeOf(path), close: () => file.close() };
 }
 
 /** For a log in use: its writer appends, so it goes on at the beginning. */
@@ -51,14 +45,11 @@ export async function boundLog(folder: string): Promise<void> {
   if ((await sizeOf(path)) > LOG_LIMIT_BYTES) await truncate(path);
 }
 
-/** What the init itself said last: why it ended. */
-export async function lastWordsOf(folder: string): Promise<string> {
-  const path = join(folder, "agent.log");
-  const file = await open(path).catch(() => undefined);
-  if (!file) return "";
+/** What the init itself said last, since the log had this size: why it ended. */
+export async function lastWordsOf(folder: string, sinceByte: number): Promise<string> {
+  const file = await open(join(folder, "agent.log"));
   try {
-    const { size } = await file.stat();
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, Math.max(0, size - 4096));
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4096), 0, 4096, sinceByte);
     const lines = buffer.toString("utf8", 0, bytesRead).split("\n");
     return lines.findLast((line) => line.startsWith("init: "))?.slice("init: ".length) ?? "";
   } finally {

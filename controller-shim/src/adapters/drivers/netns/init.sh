@@ -20,13 +20,13 @@ start_time() {
   echo "$1"
 }
 
-# The machine's own /proc is still mounted here: it knows this process by the pid the machine knows. A hard link is
-# made whole or not at all, and by one process only: two inits of one amphora cannot be.
+# Two inits of one amphora cannot be: the kernel holds this lock for as long as this process lives.
+exec 9>"$folder/init.lock"
+flock -n 9 || fail "this amphora already has an init"
+# The machine's own /proc is still mounted here: it knows this process by the pid the machine knows.
 read -r stat </proc/self/stat
-pid=${stat%% *}
-echo "$pid $(start_time ${stat##*) })" >"$folder/init.pid.$pid" || fail "cannot write the pid file"
-ln "$folder/init.pid.$pid" "$folder/init.pid" || fail "this amphora already has an init"
-rm -f "$folder/init.pid.$pid"
+echo "${stat%% *} $(start_time ${stat##*) })" >"$folder/init.pid.new" &&
+  mv "$folder/init.pid.new" "$folder/init.pid" || fail "cannot write the pid file"
 
 # Secrets lie in these file systems: kept out of swap where the kernel can (6.4 and later).
 private_tmpfs() {
@@ -92,7 +92,7 @@ while [ -z "$stopping" ]; do
   # The log has a bound also while the agent cannot start and nobody looks after the amphora.
   if [ "$(stat -L -c %s /proc/self/fd/2)" -gt 5242880 ]; then : >/proc/self/fd/2; fi
   began=$(date +%s)
-  /krater/node $node_flags /krater/agent.cjs "$@" 3>&- &
+  /krater/node $node_flags /krater/agent.cjs "$@" 3>&- 9>&- &
   agent=$!
   echo started >&3 2>/dev/null
   exec 3>/dev/null # said once; the controller may be gone by now

@@ -12,6 +12,7 @@ const neededPrograms = {
   mount: "mount",
   pivot_root: "util-linux",
   tar: "tar",
+  flock: "util-linux",
 } as const;
 
 /** Throws `DriverError("unsupported")` where amphorae of this kind can never live. */

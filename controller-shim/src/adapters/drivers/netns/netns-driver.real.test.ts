@@ -150,7 +150,9 @@ describe.skipIf(!ready)("netns driver", () => {
     if (!management || !vip) throw new Error("two legs");
     const addresses = async (name: string): Promise<string[]> => {
       const { output } = await machine.ask("198.18.0.10", "/run", "ip", "-o", "addr", "show", "dev", name);
-      return [...output.matchAll(/inet6? (\S+)/g)].map((match) => match[1] ?? "").filter((each) => !/^fe80/.test(each));
+      return [...output.matchAll(/inet6? (\S+)/g)]
+        .map((match) => match[1] ?? "")
+        .filter((each) => !each.startsWith("fe80"));
     };
     const change = (legs: AmphoraSpecification["legs"], gateway?: string): Promise<void> =>
       driver.ensure({ ...specification, legs, gateway }, deadline());
@@ -292,7 +294,7 @@ describe.skipIf(!ready)("netns driver", () => {
   test("boot files that do not arrive whole start no agent", async () => {
     const machine = await createNetnsMachine();
     const cut = (real: Programs): Programs => ({
-      run: real.run,
+      run: (program, args, options) => real.run(program, args, options),
       launch: (program, args, options) =>
         real.launch(program, args, { ...options, input: options.input.subarray(0, 1500) }),
     });

@@ -9,7 +9,7 @@ import type { ShimNetwork } from "../../../core/planning/networks.ts";
 import { AmphoraNetwork } from "./amphora-network.ts";
 import { BOOT_MARK, packBootFiles } from "./boot-archive.ts";
 import { Cgroups } from "./cgroups.ts";
-import { boundLog, findInit, forgetInit, isRunning, killProcess, lastWordsOf, openLog } from "./init-process.ts";
+import { boundLog, findInit, isRunning, killProcess, lastWordsOf, openLog } from "./init-process.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { admitMachine, availableMemoryBytes, settleBridgeFilter } from "./machine.ts";
 import { INSTANCE, isAmphoraId, namespaceName, shortIdOf, shortIdOfNamespace } from "./names.ts";
@@ -156,30 +156,28 @@ export class NetnsDriver implements ComputeDriver {
 
   async #startInit(amphoraId: string, bootFiles: Buffer, processFiles: string[], signal: AbortSignal): Promise<void> {
     const folder = this.#folderOf(amphoraId);
-    await forgetInit(folder);
+    const namespace = this.#namespaces.pathOf(namespaceName(this.#options.instance, shortIdOf(amphoraId)));
+    const enter = [join(scripts, "enter.sh"), ...processFiles, "--", "nsenter", `--net=${namespace}`];
+    const unshare = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork"];
+    const { agentConfiguration, kraterConfiguration } = amphoraPaths;
+    const agent = [process.execPath, this.#options.agentBundle, AGENT_NODE_FLAGS];
+    const files = ["--config-file", agentConfiguration, "--config-file", kraterConfiguration];
+    const init = ["sh", join(scripts, "init.sh"), folder, `amphora-${amphoraId}`, BOOT_MARK, ...agent, ...files];
     const log = await openLog(folder);
     try {
-      const namespace = this.#namespaces.pathOf(namespaceName(this.#options.instance, shortIdOf(amphoraId)));
-      const enter = [join(scripts, "enter.sh"), ...processFiles, "--", "nsenter", `--net=${namespace}`];
-      const unshare = ["unshare", "--mount", "--pid", "--uts", "--ipc", "--fork"];
-      const { agentConfiguration, kraterConfiguration } = amphoraPaths;
-      const agent = [process.execPath, this.#options.agentBundle, AGENT_NODE_FLAGS];
-      const files = ["--config-file", agentConfiguration, "--config-file", kraterConfiguration];
-      const init = ["sh", join(scripts, "init.sh"), folder, `amphora-${amphoraId}`, BOOT_MARK, ...agent, ...files];
       await this.#programs.launch("sh", [...enter, ...unshare, ...init], {
         signal,
         input: bootFiles,
         logDescriptor: log.descriptor,
         timeoutMs: START_TIMEOUT_MS,
       });
-    } catch (error) {
+    } catch (cause) {
       signal.throwIfAborted();
-      // An init that a controller started just before it was killed may have been quicker: it is as good.
-      if (!(error instanceof ProgramFailed) || !(await findInit(folder))) {
-        const words = await lastWordsOf(folder);
-        if (words === "") throw error;
-        throw new Error(`its init says: ${words}`, { cause: error });
-      }
+      const words = await lastWordsOf(folder, log.size);
+      if (words === "" || !(cause instanceof ProgramFailed)) throw cause;
+      // One that a controller started just before it was killed was quicker, and is as good.
+      if (words === "this amphora already has an init" && (await findInit(folder))) return;
+      throw new Error(`its init says: ${words}`, { cause });
     } finally {
       await log.close();
     }
