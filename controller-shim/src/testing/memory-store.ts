@@ -96,7 +96,7 @@ class MemoryTables implements Tables {
   }
 
   async #removeBelow(table: TableName, column: string, parentId: string): Promise<void> {
-    for (const row of [...this.#rows(table).values()]) {
+    for (const row of this.#rows(table).values().toArray()) {
       if (row[column] !== parentId) continue;
       if (column === "default_pool_id" || column === "redirect_pool_id") this.#put(table, { ...row, [column]: null });
       else await this.remove(table, row.id);
@@ -148,6 +148,7 @@ function matches(row: AnyRow, where: object): boolean {
 }
 
 function byAge(a: AnyRow, b: AnyRow): number {
-  const [older, younger] = [`${a["created_at"] ?? ""} ${a.id}`, `${b["created_at"] ?? ""} ${b.id}`];
+  const created = (row: AnyRow) => (typeof row["created_at"] === "string" ? row["created_at"] : "");
+  const [older, younger] = [`${created(a)} ${a.id}`, `${created(b)} ${b.id}`];
   return older < younger ? -1 : older > younger ? 1 : 0;
 }

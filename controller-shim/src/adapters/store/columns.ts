@@ -167,7 +167,7 @@ export function decodeRow<Name extends TableName>(table: Name, stored: Record<st
     const value = stored[column];
     if (value === null || kind === "text" || kind === "integer" || kind === "real") row[column] = value;
     else if (kind === "boolean") row[column] = value === 1;
-    else row[column] = JSON.parse(String(value));
+    else if (typeof value === "string") row[column] = JSON.parse(value);
   }
   return row as unknown as Rows[Name];
 }

@@ -126,7 +126,7 @@ function cut(sorted: Shown[], query: URLSearchParams, self: string): Page {
     if (query.has("limit")) params.set("limit", String(limit));
     if (rel === "next") params.delete("page_reverse");
     else params.set("page_reverse", "True");
-    return { rel, href: `${self}?${params}` };
+    return { rel, href: `${self}?${params.toString()}` };
   };
   const links: Page["links"] = [];
   // A full page has a next one even if that turns out empty: clients ask until they see a short page.

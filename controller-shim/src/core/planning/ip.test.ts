@@ -56,7 +56,7 @@ test("addresses are read as node reads them, and written the canonical way", () 
 });
 
 test("what node refuses is refused", () => {
-  const character = fc.constantFrom(..."0123456789abcdef:./ ");
+  const character = fc.constantFrom(..."0123456789abcdef:./ ".split(""));
   fc.assert(
     fc.property(fc.string({ unit: character, maxLength: 12 }), (text) => {
       expect(parseIp(text) !== undefined).toBe(isIP(text) !== 0);

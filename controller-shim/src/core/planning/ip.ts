@@ -68,7 +68,7 @@ function parseIpv6(text: string): bigint | undefined {
   if (!left || !right) return undefined;
   const missing = 8 - left.length - right.length;
   if (tail === undefined ? missing !== 0 : missing < 1) return undefined;
-  return [...left, ...new Array<number>(missing).fill(0), ...right].reduce(
+  return [...left, ...Array.from({ length: missing }, () => 0), ...right].reduce(
     (value, group) => value * 65_536n + BigInt(group),
     0n,
   );
