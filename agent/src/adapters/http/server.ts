@@ -130,9 +130,11 @@ export async function startServer(
   server.on("connect", (_incoming, socket) => refuseConnect(socket));
   server.on("clientError", (error, socket) => refuseMalformed(error, socket));
   server.on("tlsClientError", (error, socket) => {
+    // Node says ECONNRESET both for a certificate it refused and for a client that merely went (a port scan).
     const { code } = error as NodeJS.ErrnoException;
-    if (code === "ECONNRESET") return; // a port scan, a health check
-    log.warn({ event: "access.denied", remote: socket.remoteAddress, reason: code ?? error.message }, "no TLS session");
+    const reason = socket.authorizationError ?? code ?? error.message;
+    if (reason === "ECONNRESET") return;
+    log.warn({ event: "access.denied", remote: socket.remoteAddress, reason: String(reason) }, "no TLS session");
   });
   server.on("drop", () => {
     log.warn({ event: "connection.refused", limit: MAX_CONNECTIONS }, "too many connections");
