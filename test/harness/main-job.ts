@@ -14,6 +14,8 @@ export interface TestMachine {
   instance: string;
   /** Runs a TypeScript program of the shim's app folder on this machine. */
   launch(program: AppProgram, args: readonly string[], options?: LaunchOptions): Launched;
+  /** The same on a terminal of 80x24, with keys to press. */
+  launchOnTerminal(program: AppProgram, args: readonly string[]): Launched;
   /** Any program, to its end. */
   run(program: string, args: readonly string[], options?: LaunchOptions): Promise<Ended>;
   /** What is there and should not be: an empty list after everything has ended. */
@@ -30,6 +32,7 @@ export interface LaunchOptions {
 export interface Launched {
   process: ChildProcess;
   output(): string;
+  type(keys: string): void;
   /** Waits until the output contains `words`. */
   says(words: string, timeoutMs?: number): Promise<void>;
   ended(timeoutMs?: number): Promise<Ended>;
@@ -50,11 +53,11 @@ export async function createTestMachine(): Promise<TestMachine> {
   const inode = statSync(hostPath).ino;
   const launched: ChildProcess[] = [];
 
-  const launch = (program: string, args: readonly string[], options: LaunchOptions = {}): Launched => {
+  const start = (program: string, args: readonly string[], options: LaunchOptions = {}): Launched => {
     // Only the network is the machine's own: `ip netns exec` would hide the control groups as well.
     const child = spawn("nsenter", [`--net=${hostPath}`, ...asUser(options.uid), program, ...args], {
       cwd: root,
-      stdio: ["ignore", "pipe", "pipe"],
+      stdio: ["pipe", "pipe", "pipe"],
       env: { ...process.env, ...options.environment },
     });
     launched.push(child);
@@ -62,8 +65,13 @@ export async function createTestMachine(): Promise<TestMachine> {
   };
   const machine: TestMachine = {
     instance,
-    launch: (program, args, options) => launch(process.execPath, [join(app, program), ...args], options),
-    run: (program, args, options) => launch(program, args, options).ended(60_000),
+    launch: (program, args, options) => start(process.execPath, [join(app, program), ...args], options),
+    launchOnTerminal: (program, args) => {
+      // script(1) gives the program a terminal and forwards what it reads as keys.
+      const line = ["stty rows 24 cols 80; exec", process.execPath, join(app, program), ...args].join(" ");
+      return start("script", ["--quiet", "--flush", "--return", "--command", line, "/dev/null"]);
+    },
+    run: (program, args, options) => start(program, args, options).ended(60_000),
     leftovers: () => [
       ...namesIn("/run/netns").filter((name) => name.startsWith(`${instance}-`)),
       ...namesIn("/run").filter((name) => name.includes(instance)),
@@ -102,10 +110,10 @@ function follow(child: ChildProcess, what: string): Launched {
   return {
     process: child,
     output: () => output,
+    type: (keys) => void child.stdin?.write(keys),
     says: async (words, timeoutMs = 30_000) => {
       await waitFor(`"${words}" of ${what}`, () => output.includes(words) || (end && fail(end, words)), { timeoutMs });
     },
-    // `close` waits for grandchildren that hold the pipe; what ended is the process.
     ended: (timeoutMs = 30_000) => waitFor(`the end of ${what}; so far: ${output}`, () => end, { timeoutMs }),
   };
 }
