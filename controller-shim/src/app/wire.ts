@@ -5,6 +5,8 @@ import { HttpsAgentClient } from "../adapters/agent-client/https-agent-client.ts
 import { systemClock as clock } from "../adapters/clock/system-clock.ts";
 import { HaproxyDriver } from "../adapters/drivers/haproxy/haproxy-driver.ts";
 import { computeDrivers } from "../adapters/drivers/registry.ts";
+import { createApi } from "../adapters/http/create-api.ts";
+import { serveApi } from "../adapters/http/serve-api.ts";
 import { LocalCertificateAuthority } from "../adapters/pki/local-certificate-authority.ts";
 import { openSqliteStore } from "../adapters/store/open-sqlite-store.ts";
 import { receiveHeartbeats } from "../adapters/udp/heartbeat-receiver.ts";
@@ -139,6 +141,16 @@ async function start(
     await Promise.all(running);
   });
 
+  const { host, port, public_url: publicUrl, token, username, password } = configuration.api;
+  const api = createApi(
+    { store, networks, computeDriver: compute, amphoraDriver, clock, events, wake, log },
+    { credentials: { token, username, password }, publicUrl },
+  );
+  const served = await serveApi(api, { host, port }).catch((cause: NodeJS.ErrnoException) => {
+    throw new CannotStart(`the API cannot be served: ${addressProblem(cause)}`, { cause });
+  });
+  onStop(() => served.close());
+
   return [
     `API:      ${apiUrl}`,
     `state:    ${stateDirectory}`,
@@ -163,7 +175,7 @@ function claim(work: () => void): void {
   }
 }
 
-export function addressProblem(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
+function addressProblem(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
   const address = `${error.address ?? "the address"}:${error.port ?? "?"}`;
   if (error.code === "EADDRINUSE") return `${address} is taken by another program`;
   if (error.code === "EADDRNOTAVAIL") return `${address} is not an address of this machine`;
