@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { type OpenFilesLimit, WANTED_OPEN_FILES } from "../../core/services/open-files.ts";
+import { hardLimit, type OpenFilesLimit, WANTED_OPEN_FILES } from "../../core/services/open-files.ts";
 import type { Programs } from "../../core/system/programs.ts";
 
 /** Raises the limit of open files of what is spawned, where the kernel lets us (CAP_SYS_RESOURCE; prlimit(1)). */
@@ -38,10 +38,4 @@ export class SpawnedOpenFiles implements OpenFilesLimit {
     );
     return raised ? { limit: wanted, prefix } : { limit: hard, prefix: [] };
   }
-}
-
-/** Of `/proc/<pid>/limits`. */
-export function hardLimit(limits: string): number {
-  const hard = /^Max open files\s+\S+\s+(\S+)/m.exec(limits)?.[1];
-  return hard === "unlimited" ? Number.POSITIVE_INFINITY : Number(hard ?? 1024);
 }

@@ -17,6 +17,7 @@ import type {
   ServiceManager,
   ServiceState,
 } from "../../core/services/service-manager.ts";
+import { watchProcess } from "../../core/services/watch-process.ts";
 import type { NamespaceCommand } from "../../core/system/namespace-command.ts";
 import type { Programs } from "../../core/system/programs.ts";
 import { describeExit, launch } from "./launch.ts";
@@ -26,9 +27,6 @@ import { OutputFile } from "./output-file.ts";
 /** A stop kills its workers at once; who needs longer than this is stuck. */
 const STOP_TIMEOUT_MS = 10_000;
 const BOUND_OUTPUT_EVERY_MS = 10_000;
-/** How often a lost control connection is tried again while its process lives (a reload closes it). */
-const FIRST_HOLD_AGAIN_MS = 5;
-const LONGEST_HOLD_AGAIN_MS = 250;
 const MOST_REASON_CHARACTERS = 300;
 
 export interface SpawnDependencies {
@@ -233,30 +231,12 @@ export class SpawnServiceManager implements ServiceManager {
       running.release = () => child.removeListener("exit", onExit);
       if (child.exitCode !== null || child.signalCode !== null) onExit(child.exitCode, child.signalCode);
     } else {
-      running.release = this.#watchAdopted(entry, running);
+      const { controlSocket } = entry.service;
+      running.release = watchProcess(this.#do, { ...identity, controlSocket }, () =>
+        this.#died(entry, running, "ended while the agent was not its parent"),
+      );
     }
     return running;
-  }
-
-  /** Not a child of ours: a connection to its control socket ends when it dies. */
-  #watchAdopted(entry: Entry, running: Running): () => void {
-    const controller = new AbortController();
-    let delayMs = FIRST_HOLD_AGAIN_MS;
-    let held: { release(): void } | undefined;
-    const hold = (): void => {
-      const heldFromMs = this.#do.clock.monotonicMs();
-      held = this.#do.connections.hold(entry.service.controlSocket, () => {
-        if (!this.#isAlive(running)) return this.#died(entry, running, "ended while the agent was not its parent");
-        const lastedMs = this.#do.clock.monotonicMs() - heldFromMs;
-        delayMs = lastedMs > LONGEST_HOLD_AGAIN_MS ? FIRST_HOLD_AGAIN_MS : Math.min(2 * delayMs, LONGEST_HOLD_AGAIN_MS);
-        this.#do.clock.sleep(delayMs, controller.signal).then(hold, () => undefined);
-      });
-    };
-    hold();
-    return () => {
-      controller.abort(new Error("no longer watched"));
-      held?.release();
-    };
   }
 
   /** It may have died since it was launched: then its end was told before anybody listened. */
