@@ -29,7 +29,7 @@ require("node:http").createServer((request, response) => {
 }).listen(9443, "::");
 `;
 
-export interface StandInAnswers {
+interface StandInAnswers {
   "/who": { hostname: string; pid: number; node: string[]; args: string[]; env: Record<string, string> };
   "/run": { status: number; output: string };
   "/leave": { pid: number };

@@ -9,7 +9,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** The amphora's clock may be behind ours. */
 const BACKDATE_MS = HOUR_MS;
-export const AMPHORA_CERTIFICATE_DAYS = 30;
+const AMPHORA_CERTIFICATE_DAYS = 30;
 const AUTHORITY_DAYS = 3650;
 const CONTROLLER_COMMON_NAME = "krater-controller";
 const CONTROLLER_ROLE = "urn:krater:role:controller";

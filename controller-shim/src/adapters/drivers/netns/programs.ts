@@ -12,13 +12,13 @@ export interface Programs {
   launch(program: string, args: readonly string[], options: LaunchOptions): Promise<void>;
 }
 
-export interface RunOptions {
+interface RunOptions {
   signal: AbortSignal;
   input?: string;
   timeoutMs?: number;
 }
 
-export interface LaunchOptions {
+interface LaunchOptions {
   signal: AbortSignal;
   input: Buffer;
   /** Receives what the program and its children print. */
