@@ -1,4 +1,4 @@
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 
 /** Counters of one listener since the last beat (`conns` is the current number, not a difference). */
 export const listenerStatistics = z.object({

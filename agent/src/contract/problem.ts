@@ -1,4 +1,4 @@
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 
 /**
  * What can go wrong, by name. The core throws codes, `adapters/http` turns them into statuses and bodies: a code

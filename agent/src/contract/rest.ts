@@ -1,4 +1,4 @@
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 
 /** Bodies of `/1.0`, the API a stock Octavia controller speaks. Names and types are Octavia's, not ours. */
 

@@ -1,4 +1,4 @@
-import { z } from "zod/mini";
+import * as z from "zod/mini";
 
 /** A role is a URI SAN of the client certificate: `urn:krater:role:<role>` (architecture: deny by default). */
 export const role = z.enum(["controller", "operator", "reader", "break-glass"]);
