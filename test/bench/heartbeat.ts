@@ -1,13 +1,12 @@
 import { execFile } from "node:child_process";
-import { createSocket } from "node:dgram";
-import { once } from "node:events";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { agentNodeFlags } from "../../scripts/bundle-agent.ts";
 import { ask, startBareHaproxy } from "./bare-haproxy.ts";
-import { benchFolder, onEnd } from "./cleanup.ts";
+import { benchFolder } from "./cleanup.ts";
 import { benchConfiguration, SIZES, type SizeName, sizeNames } from "./configuration.ts";
+import { swallowDatagrams } from "./datagram-sink.ts";
 import type { BenchResult, Figure } from "./report.ts";
 
 const run = promisify(execFile);
@@ -24,7 +23,7 @@ const limits: Record<SizeName, { loop: number; paced: number; stock: string }> =
 
 /** CPU of one beat: query of a real haproxy, parsing, counters on disk, compression, signature, datagram. */
 export async function benchHeartbeat(): Promise<BenchResult> {
-  const port = await swallowDatagrams();
+  const { port } = await swallowDatagrams();
   const figures: Figure[] = [];
   const notes = [
     `thread CPU per beat; a loop of ${LOOP_BEATS}, then ${PACED_BEATS} beats one a second in a new process`,
@@ -73,12 +72,4 @@ async function bareQuery(socket: string): Promise<NonNullable<Figure["beside"]>>
   for (let n = 0; n < times; n++) await ask(socket, "show stat -1 7 -1");
   const { user, system } = process.threadCpuUsage(before);
   return { what: "bare socket query", value: (user + system) / 1000 / times };
-}
-
-async function swallowDatagrams(): Promise<number> {
-  const receiver = createSocket("udp4");
-  receiver.bind(0, "127.0.0.1");
-  await once(receiver, "listening");
-  onEnd(() => receiver.close());
-  return receiver.address().port;
 }

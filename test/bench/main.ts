@@ -1,11 +1,19 @@
 import { parseArgs } from "node:util";
+import { benchApply } from "./apply.ts";
 import { cleanUp, cleanUpOnSignals } from "./cleanup.ts";
 import { benchHeartbeat } from "./heartbeat.ts";
+import { benchInfo } from "./info.ts";
+import { benchMemory } from "./memory.ts";
 import { type BenchResult, misses, table, writeResults } from "./report.ts";
+import { benchStart } from "./start.ts";
 
 /** `npm run bench [-- NAME...] [--no-gate]`: everything, or what is named. Exit code 1 when a figure misses its limit. */
 const benchmarks: Record<string, () => Promise<BenchResult>> = {
+  start: benchStart,
+  info: benchInfo,
+  apply: benchApply,
   heartbeat: benchHeartbeat,
+  memory: benchMemory,
 };
 
 const { values, positionals } = parseArgs({

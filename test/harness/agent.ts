@@ -48,7 +48,14 @@ export interface Answer {
 /** Starts the bundled agent with the `spawn` supervisor in `folder`; settings override single lines of its files. */
 export async function startAgent(
   folder: string,
-  settings: { octavia?: string; krater?: string; env?: Record<string, string>; nodeBinary?: string } = {},
+  settings: {
+    octavia?: string;
+    krater?: string;
+    env?: Record<string, string>;
+    nodeBinary?: string;
+    nodeFlags?: readonly string[];
+    heartbeats?: { controllers: string; heartbeatIntervalS: number };
+  } = {},
 ): Promise<RunningAgent> {
   const amphoraId = randomUUID();
   const port = await freePort();
@@ -62,7 +69,8 @@ export async function startAgent(
   const kraterConf = join(folder, "krater.conf");
   await writeFile(
     octaviaConf,
-    settings.octavia ?? octaviaConfiguration({ folder, basePath, port, amphoraId, caPath: authority.caPath }),
+    settings.octavia ??
+      octaviaConfiguration({ folder, basePath, port, amphoraId, caPath: authority.caPath, ...settings.heartbeats }),
   );
   await writeFile(
     kraterConf,
@@ -97,7 +105,14 @@ export async function startAgent(
   function launch(): ChildProcess {
     const child = spawn(
       settings.nodeBinary ?? process.execPath,
-      [...agentNodeFlags, agentBundle, "--config-file", octaviaConf, "--config-file", kraterConf],
+      [
+        ...(settings.nodeFlags ?? agentNodeFlags),
+        agentBundle,
+        "--config-file",
+        octaviaConf,
+        "--config-file",
+        kraterConf,
+      ],
       { stdio: ["ignore", "pipe", "pipe"], env: { ...process.env, ...settings.env } },
     );
     const log = createWriteStream(join(folder, "agent.log"), { flags: "a" });
