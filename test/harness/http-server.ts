@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { writeFile } from "node:fs/promises";
+import { Agent, request } from "node:https";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { systemClock } from "../../agent/src/adapters/clock/system-clock.ts";
@@ -152,4 +153,36 @@ export async function createTestServer(folder: string, options: TestServerOption
     stop,
   };
   return running;
+}
+
+/**
+ * Requests over one connection that is kept. Without a check of the server's identity: Node does not keep connections
+ * of a client that brings its own `checkServerIdentity`.
+ */
+export function keptConnection(server: TestServer) {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(() => agent.destroy());
+  return (method: string, path: string): Promise<{ status: number; connection: string | undefined; reused: boolean }> =>
+    new Promise((resolve, reject) => {
+      const { certificatePem: cert, keyPem: key } = server.stock;
+      const options = {
+        host: "127.0.0.1",
+        port: server.port,
+        cert,
+        key,
+        rejectUnauthorized: false,
+        agent,
+        method,
+        path,
+      };
+      const outgoing = request(options, (incoming) => {
+        incoming.resume();
+        incoming.on("end", () => {
+          const { statusCode = 0, headers } = incoming;
+          resolve({ status: statusCode, connection: headers.connection, reused: outgoing.reusedSocket });
+        });
+      });
+      outgoing.on("error", reject);
+      outgoing.end();
+    });
 }

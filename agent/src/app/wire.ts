@@ -55,7 +55,7 @@ export async function startAgent(given: {
   const programs = new NodePrograms();
   const namespace = new IpNetnsCommand(() => krater.networkNamespace);
   const sockets = new UnixHaproxySockets();
-  const { services, openFiles } = createServices({ configuration, programs, namespace, log });
+  const { services, openFiles } = createServices({ krater, programs, namespace, files, log });
   const system = new LinuxSystemFacts({
     programs,
     namespace,

@@ -1,10 +1,9 @@
 import { readFile, rename, stat, writeFile } from "node:fs/promises";
-import { Agent } from "node:https";
 import { join } from "node:path";
 import { connect } from "node:tls";
 import { expect, test } from "vitest";
 import { TestCertificateAuthority } from "../../../../test/harness/certificates.ts";
-import { startTestServer, type TestServer } from "../../../../test/harness/http-server.ts";
+import { keptConnection, startTestServer, type TestServer } from "../../../../test/harness/http-server.ts";
 import { waitFor } from "../../../../test/harness/wait-for.ts";
 
 /** SHA-256 of the certificate the server shows to a new connection. */
@@ -37,8 +36,8 @@ const refusals = (server: TestServer) => server.log.lines.filter((line) => line.
 test("PUT /1.0/certificate is in force for the very next connection; connections that are open live on", async () => {
   const server = await startTestServer();
   const before = await shown(server);
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  await server.call("GET", "/", { agent });
+  const kept = keptConnection(server);
+  await kept("GET", "/");
   const pem = await nextPair(server, "next");
   const answer = await server.call("PUT", "/1.0/certificate", { body: pem });
   expect(answer).toMatchObject({ status: 202 });
@@ -46,8 +45,7 @@ test("PUT /1.0/certificate is in force for the very next connection; connections
   const after = await shown(server);
   expect(after).not.toBe(before);
   expect(server.identity.describe().sha256).toBe(after);
-  expect((await server.call("GET", "/", { agent })).status).toBe(200);
-  agent.destroy();
+  expect(await kept("GET", "/")).toMatchObject({ status: 200, reused: true });
   expect(await readFile(server.certificatePath, "utf8")).toBe(pem);
   expect((await stat(server.certificatePath)).mode & 0o777).toBe(0o600);
   expect(server.events.newest).toBe(1);

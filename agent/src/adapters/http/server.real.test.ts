@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from "node:crypto";
-import { Agent } from "node:https";
 import { expect, test } from "vitest";
 import { TestCertificateAuthority } from "../../../../test/harness/certificates.ts";
-import { startTestServer } from "../../../../test/harness/http-server.ts";
+import { keptConnection, startTestServer } from "../../../../test/harness/http-server.ts";
 import { waitFor } from "../../../../test/harness/wait-for.ts";
 
 const upload = (lb: string) => `/1.0/loadbalancer/amp/${lb}/haproxy`;
@@ -129,15 +128,10 @@ test("changes past the bound of the queue are told to come again", async () => {
 
 test("Octavia's own client never keeps a connection, everybody else does", async () => {
   const server = await startTestServer();
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const sockets = new Set<unknown>();
-  agent.on("free", (socket: unknown) => sockets.add(socket));
-  const kept = await server.call("GET", "/1.0/info", { agent });
-  expect(kept.headers["connection"]).toBe("keep-alive");
-  await server.call("GET", "/1.0/nothing", { agent });
-  await server.call("PUT", upload("lb"), { agent, body: "x" });
-  expect(sockets.size).toBe(1);
-  agent.destroy();
+  const kept = keptConnection(server);
+  expect(await kept("GET", "/1.0/info")).toEqual({ status: 200, connection: "keep-alive", reused: false });
+  expect(await kept("GET", "/1.0/nothing")).toEqual({ status: 404, connection: "keep-alive", reused: true });
+  expect(await kept("PUT", upload("lb"))).toEqual({ status: 202, connection: "keep-alive", reused: true });
   for (const version of ["0.5", "None", "1.0"]) {
     const headers = {
       "user-agent": `Octavia HaProxy Rest Client/${version} (https://wiki.openstack.org/wiki/Octavia)`,
@@ -189,8 +183,7 @@ test.for([
 
 test("stopping aborts what is being done, ends idle connections and takes no new ones", async () => {
   const server = await startTestServer();
-  const agent = new Agent({ keepAlive: true });
-  await server.call("GET", "/", { agent });
+  await keptConnection(server)("GET", "/");
   const events = server.call("GET", "/krater/v1/events", { client: server.reader });
   const { promise, resolve } = Promise.withResolvers<void>();
   let begun = false;
@@ -205,6 +198,5 @@ test("stopping aborts what is being done, ends idle connections and takes no new
   expect(performance.now() - begunMs).toBeLessThan(1_500);
   await Promise.allSettled([events, change]);
   resolve();
-  agent.destroy();
   await expect(server.call("GET", "/")).rejects.toThrow("ECONNREFUSED");
 });

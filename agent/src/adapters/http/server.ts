@@ -132,9 +132,10 @@ export async function startServer(
   server.on("tlsClientError", (error, socket) => {
     // Node says ECONNRESET both for a certificate it refused and for a client that merely went (a port scan).
     const { code } = error as NodeJS.ErrnoException;
-    const reason = socket.authorizationError ?? code ?? error.message;
+    const { authorizationError } = socket;
+    const reason = authorizationError instanceof Error ? authorizationError.message : (authorizationError ?? code);
     if (reason === "ECONNRESET") return;
-    log.warn({ event: "access.denied", remote: socket.remoteAddress, reason: String(reason) }, "no TLS session");
+    log.warn({ event: "access.denied", remote: socket.remoteAddress, reason }, "no TLS session");
   });
   server.on("drop", () => {
     log.warn({ event: "connection.refused", limit: MAX_CONNECTIONS }, "too many connections");
