@@ -112,14 +112,11 @@ function follow(child: ChildProcess, what: string): Launched {
     output: () => output,
     type: (keys) => void child.stdin?.write(keys),
     says: async (words, timeoutMs = 30_000) => {
-      await waitFor(`"${words}" of ${what}`, () => output.includes(words) || (end && fail(end, words)), { timeoutMs });
+      const seen = await waitFor(`"${words}" of ${what}`, () => (output.includes(words) ? "said" : end), { timeoutMs });
+      if (seen !== "said") throw new Error(`${what} ended without saying "${words}": ${output}`);
     },
     ended: (timeoutMs = 30_000) => waitFor(`the end of ${what}; so far: ${output}`, () => end, { timeoutMs }),
   };
-}
-
-function fail(end: Ended, words: string): never {
-  throw new Error(`ended with ${end.code ?? end.signal} without saying "${words}": ${end.output}`);
 }
 
 function asUser(uid: number | undefined): string[] {

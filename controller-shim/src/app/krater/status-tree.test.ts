@@ -26,6 +26,7 @@ const example: OverviewLoadBalancer = {
       name: "",
       protocol: "HTTP",
       lb_algorithm: "ROUND_ROBIN",
+      health_monitor: { ...well, id: "mo-1", name: "", type: "HTTP" },
       members: [
         { ...well, id: "me-1", name: "m1", address: "198.18.2.11", protocol_port: 8080, weight: 1 },
         { ...well, id: "me-2", name: "m2", address: "198.18.2.12", protocol_port: 8080, weight: 0, backup: true },
@@ -42,6 +43,7 @@ test("everything hangs where it belongs; what has no name shows its id", () => {
   expect(show(example).join("\n")).toBe(`load balancer web  VIP 198.18.1.10  ACTIVE ONLINE
 ├─ listener http  HTTP:80  ACTIVE ONLINE  1 open, 20 connections, 0 errors
 │  └─ pool po-1  HTTP ROUND_ROBIN  ACTIVE ONLINE
+│     ├─ monitor  HTTP  ACTIVE ONLINE
 │     ├─ member m1  198.18.2.11:8080  weight 1  ACTIVE ONLINE
 │     └─ member m2  198.18.2.12:8080  weight 0 backup  ACTIVE ONLINE
 ├─ pool spare  HTTP SOURCE_IP  ACTIVE ONLINE
@@ -51,6 +53,14 @@ test("everything hangs where it belongs; what has no name shows its id", () => {
 test("an error is told with its reason", () => {
   const [, second] = show({ ...example, provisioning_status: "ERROR", error: "no amphora can be had" });
   expect(second).toBe("├─ ERROR: no amphora can be had");
+});
+
+test("amphorae of no load balancer are told", () => {
+  const stray_amphorae = [{ id: "am-9", status: "ERROR" }];
+  expect(renderStatusTree({ load_balancers: [], stray_amphorae }, plain)).toEqual([
+    "no load balancers",
+    "stray amphora am-9  ERROR",
+  ]);
 });
 
 test("a name cannot steer the terminal", () => {

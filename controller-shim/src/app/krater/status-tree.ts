@@ -3,6 +3,8 @@ import { harmless, type Paint } from "./paint.ts";
 /** `GET /krater/v1/status`, as far as the tree shows it. */
 export interface Overview {
   load_balancers: OverviewLoadBalancer[];
+  /** On the machine and of no load balancer: about to be removed, or left by a state that was restored. */
+  stray_amphorae?: { id: string; status: string; lb_network_ip?: string }[];
 }
 
 export interface OverviewLoadBalancer extends Statuses {
@@ -18,6 +20,7 @@ export interface OverviewLoadBalancer extends Statuses {
   pools: (Statuses & {
     protocol: string;
     lb_algorithm: string;
+    health_monitor?: (Statuses & { type: string }) | null;
     members: (Statuses & { address: string; protocol_port: number; weight: number; backup?: boolean })[];
   })[];
   amphorae: { id: string; role: string; status: string; lb_network_ip: string; vrrp_ip?: string }[];
@@ -38,8 +41,14 @@ interface Branch {
 
 /** Load balancers, their listeners with their pools and members, pools without a listener, amphorae. */
 export function renderStatusTree(overview: Overview, paint: Paint): string[] {
-  if (overview.load_balancers.length === 0) return ["no load balancers"];
-  return overview.load_balancers.flatMap((each) => renderBranch(loadBalancerBranch(each, paint), "", ""));
+  const strays = (overview.stray_amphorae ?? []).map(
+    (each) => `stray amphora ${each.id}  ${paint.status(each.status)}`,
+  );
+  if (overview.load_balancers.length === 0) return ["no load balancers", ...strays];
+  return [
+    ...overview.load_balancers.flatMap((each) => renderBranch(loadBalancerBranch(each, paint), "", "")),
+    ...strays,
+  ];
 }
 
 function loadBalancerBranch(loadBalancer: OverviewLoadBalancer, paint: Paint): Branch {
@@ -65,11 +74,20 @@ function loadBalancerBranch(loadBalancer: OverviewLoadBalancer, paint: Paint): B
 function poolBranch(pool: OverviewLoadBalancer["pools"][number], paint: Paint): Branch {
   return {
     text: `pool ${titleOf(pool)}  ${pool.protocol} ${pool.lb_algorithm}  ${statusesOf(pool, paint)}`,
-    below: pool.members.map((member) => ({
-      text: `member ${titleOf(member)}  ${member.address}:${member.protocol_port}  weight ${member.weight}${member.backup ? " backup" : ""}  ${statusesOf(member, paint)}`,
-      below: [],
-    })),
+    below: [
+      ...(pool.health_monitor ? [monitorBranch(pool.health_monitor, paint)] : []),
+      ...pool.members.map((member) => ({
+        text: `member ${titleOf(member)}  ${member.address}:${member.protocol_port}  weight ${member.weight}${member.backup ? " backup" : ""}  ${statusesOf(member, paint)}`,
+        below: [],
+      })),
+    ],
   };
+}
+
+/** Its name only where it has one: nobody knows monitors by their ids. */
+function monitorBranch(monitor: Statuses & { type: string }, paint: Paint): Branch {
+  const name = monitor.name === "" ? "" : ` ${harmless(monitor.name)}`;
+  return { text: `monitor${name}  ${monitor.type}  ${statusesOf(monitor, paint)}`, below: [] };
 }
 
 function titleOf(thing: { id: string; name: string }): string {
