@@ -1,6 +1,8 @@
 import { randomUUID } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { copyFile, mkdtemp, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { onTestFinished } from "vitest";
 import { systemClock } from "../../agent/src/adapters/clock/system-clock.ts";
@@ -23,6 +25,8 @@ export interface TestServer {
   port: number;
   folder: string;
   certificatePath: string;
+  /** Its clients' authority, in a file of its own: tests change it. */
+  caPath: string;
   authority: TestCertificateAuthority;
   /** As stock Octavia's: no role. */
   stock: TestCertificate;
@@ -43,6 +47,22 @@ export interface TestServerOptions {
   readers?: Partial<EventReaderLimits>;
 }
 
+const amphoraId = randomUUID();
+let credentials: ReturnType<typeof createCredentials> | undefined;
+
+/** Once for each file of tests: RSA keys take their time. */
+async function createCredentials() {
+  const folder = await mkdtemp(join(tmpdir(), "kt-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
+  const authority = await TestCertificateAuthority.create(folder);
+  const [server, stock, reader] = await Promise.all([
+    authority.issue(amphoraId, [`DNS:${amphoraId}`], "server"),
+    authority.issue("octavia", [], "client"),
+    authority.issue("reader", ["URI:urn:krater:role:reader"], "reader"),
+  ]);
+  return { authority, server, stock, reader };
+}
+
 /** A server that stops with the test. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const server = await createTestServer(await temporaryDirectory(), options);
@@ -52,21 +72,18 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 
 /** The agent's HTTPS server as it is, in front of load balancers that live in memory. */
 export async function createTestServer(folder: string, options: TestServerOptions = {}): Promise<TestServer> {
-  const amphoraId = randomUUID();
-  const authority = await TestCertificateAuthority.create(join(folder, "ca"));
-  const [server, stock, reader] = await Promise.all([
-    authority.issue(amphoraId, [`DNS:${amphoraId}`], "server"),
-    authority.issue("octavia", [], "client"),
-    authority.issue("reader", ["URI:urn:krater:role:reader"], "reader"),
-  ]);
+  credentials ??= createCredentials();
+  const { authority, server, stock, reader } = await credentials;
   const certificatePath = join(folder, "server.pem");
+  const caPath = join(folder, "client_ca.pem");
   await writeFile(certificatePath, server.certificatePem + server.keyPem, { mode: 0o600 });
+  await copyFile(authority.caPath, caPath);
 
   const log = new FakeLog();
   const events = new EventStream(systemClock);
   const files = new DiskFiles();
   const identity = await ServerIdentity.load({
-    paths: { certificate: certificatePath, ca: authority.caPath },
+    paths: { certificate: certificatePath, ca: caPath },
     files,
     events,
     log,
@@ -140,6 +157,7 @@ export async function createTestServer(folder: string, options: TestServerOption
     port,
     folder,
     certificatePath,
+    caPath,
     authority,
     stock,
     reader,

@@ -103,22 +103,21 @@ test("a new certificate authority decides about the next connection; half a bund
   const other = await TestCertificateAuthority.create(join(server.folder, "other"), "other CA");
   const client = await other.issue("client");
   await expect(server.call("GET", "/", { client })).rejects.toThrow();
-  const [ours, theirs] = [await readFile(server.authority.caPath, "utf8"), await readFile(other.caPath, "utf8")];
-  const ca = await readFile(server.authority.caPath);
+  const [ours, theirs] = [await readFile(server.caPath, "utf8"), await readFile(other.caPath, "utf8")];
+  const ca = await readFile(server.caPath);
 
-  await writeFile(server.authority.caPath, ours + theirs.slice(0, 300));
+  await writeFile(server.caPath, ours + theirs.slice(0, 300));
   await waitFor("the refusal in the log", () => refusals(server).length > 0);
   expect(server.identity.tlsOptions().ca.equals(ca)).toBe(true);
 
-  await writeFile(server.authority.caPath, ours + theirs);
+  await writeFile(server.caPath, ours + theirs);
   await waitFor(
     "the other client to be let in",
     async () => (await server.call("GET", "/", { client })).status === 200,
   );
   expect((await server.call("GET", "/")).status).toBe(200);
 
-  // The harness reads its trust from the same file, which must go on naming the server's own authority.
-  await writeFile(server.authority.caPath, ours);
+  await writeFile(server.caPath, ours);
   await waitFor("the other client to be shut out", () =>
     server.call("GET", "/", { client }).then(
       () => false,
