@@ -88,9 +88,13 @@ export class ConfigurationApply {
   async adopt(id: string, text: string, known: Known): Promise<RunningProcess | undefined> {
     const { store, services } = this.#do;
     // It runs what was applied last, which may be older than what is stored; a stock agent's runs the stored file.
-    const sockets = this.#socketsOf(id, (await store.runningText(id)) ?? text);
+    const running = await store.runningText(id);
+    const sockets = this.#socketsOf(id, running ?? text);
     known.statisticsSocket = sockets.statistics;
-    return services.adopt(await this.#service(id, sockets));
+    const adopted = await services.adopt(await this.#service(id, sockets));
+    // What to start should it die.
+    if (adopted && running === undefined) await store.writeRunning(id, (await this.#derive(id, text)).text);
+    return adopted;
   }
 
   /** Starts it in the background, as often as it takes. */
