@@ -1,4 +1,4 @@
-import { contains, parseCidr, parseIp } from "../planning/ip.ts";
+import { parseCidr, parseIp } from "../planning/ip.ts";
 
 /** Reads one value of a JSON body; throws `BadValue` with the reason. */
 export type Kind<Value> = (raw: unknown) => Value;
@@ -15,7 +15,7 @@ const URL_REST = /^(?:[A-Za-z0-9._~!$&'()*+,;=:@/?#[\]-]|%[0-9A-Fa-f]{2})*$/;
 const HOST_NAME =
   /^(?=.{1,253}$)[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?)*$/;
 /** No address of a member: the metadata service, reached through it, would answer in the amphora's name. */
-const FORBIDDEN_MEMBERS = parseCidr("169.254.169.254/32");
+const METADATA = ["169.254.169.254", "fe80::a9fe:a9fe"].map((each) => parseIp(each)?.value);
 
 export function text(maximum: number, minimum = 0): Kind<string> {
   return (raw) => {
@@ -88,8 +88,10 @@ export const ipAddress: Kind<string> = (raw) => {
 
 export const memberAddress: Kind<string> = (raw) => {
   const address = ipAddress(raw);
-  const ip = parseIp(address);
-  if (ip && FORBIDDEN_MEMBERS && contains(FORBIDDEN_MEMBERS, ip)) {
+  const value = parseIp(address)?.value ?? 0n;
+  // ::ffff:a.b.c.d and ::a.b.c.d are IPv4 addresses in other clothes (RFC 4291, 2.5.5).
+  const isIpv4InIpv6 = value >> 32n === 0xffffn || value >> 32n === 0n;
+  if (METADATA.includes(value) || (isIpv4InIpv6 && METADATA.includes(value & 0xffff_ffffn))) {
     throw new BadValue("Value is not a permitted member address");
   }
   return address;
