@@ -34,6 +34,11 @@ export class TestCertificateAuthority {
     return authority;
   }
 
+  /** One that `create` made, from its files. */
+  static open(folder: string): TestCertificateAuthority {
+    return new TestCertificateAuthority(folder);
+  }
+
   /** `san` in openssl's notation: `DNS:<amphora id>`, `URI:urn:krater:role:reader`. Empty: no SAN at all. */
   async issue(commonName: string, san: readonly string[] = [], fileName = commonName): Promise<TestCertificate> {
     const base = join(this.folder, fileName);

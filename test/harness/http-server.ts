@@ -1,6 +1,5 @@
 import { randomUUID } from "node:crypto";
-import { rmSync } from "node:fs";
-import { copyFile, mkdtemp, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { Agent, request } from "node:https";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -50,17 +49,22 @@ export interface TestServerOptions {
 const amphoraId = randomUUID();
 let credentials: ReturnType<typeof createCredentials> | undefined;
 
-/** Once for each file of tests: RSA keys take their time. */
+/** Once for each file of tests, in memory: RSA keys take their time. */
 async function createCredentials() {
   const folder = await mkdtemp(join(tmpdir(), "kt-"));
-  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
-  const authority = await TestCertificateAuthority.create(folder);
-  const [server, stock, reader] = await Promise.all([
-    authority.issue(amphoraId, [`DNS:${amphoraId}`], "server"),
-    authority.issue("octavia", [], "client"),
-    authority.issue("reader", ["URI:urn:krater:role:reader"], "reader"),
-  ]);
-  return { authority, server, stock, reader };
+  try {
+    const authority = await TestCertificateAuthority.create(folder);
+    const [server, stock, reader] = await Promise.all([
+      authority.issue(amphoraId, [`DNS:${amphoraId}`], "server"),
+      authority.issue("octavia", [], "client"),
+      authority.issue("reader", ["URI:urn:krater:role:reader"], "reader"),
+    ]);
+    const [ca, caKey] = await Promise.all(["ca.pem", "ca.key"].map((name) => readFile(join(folder, name))));
+    if (!ca || !caKey) throw new Error("no certificate authority");
+    return { ca, caKey, server, stock, reader };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }
 
 /** A server that stops with the test. */
@@ -73,7 +77,11 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
 /** The agent's HTTPS server as it is, in front of load balancers that live in memory. */
 export async function createTestServer(folder: string, options: TestServerOptions = {}): Promise<TestServer> {
   credentials ??= createCredentials();
-  const { authority, server, stock, reader } = await credentials;
+  const { ca, caKey, server, stock, reader } = await credentials;
+  const authority = TestCertificateAuthority.open(join(folder, "ca"));
+  await mkdir(authority.folder, { recursive: true });
+  await writeFile(join(authority.folder, "ca.pem"), ca);
+  await writeFile(join(authority.folder, "ca.key"), caKey);
   const certificatePath = join(folder, "server.pem");
   const caPath = join(folder, "client_ca.pem");
   await writeFile(certificatePath, server.certificatePem + server.keyPem, { mode: 0o600 });

@@ -201,7 +201,7 @@ test("a bad start is one line and exit 78", async () => {
   const good = await readFile(file, "utf8");
   const server = join(agent.folder, "server.pem");
   const certificate = await readFile(server, "utf8");
-  const attempts: { name: string; prepare(): Promise<unknown>; args?: string[]; says: RegExp }[] = [
+  const attempts: { name: string; prepare: () => Promise<unknown>; args?: string[]; says: RegExp }[] = [
     { name: "an unknown flag", prepare: async () => {}, args: ["--nonsense"], says: /--nonsense/ },
     {
       name: "no such file",

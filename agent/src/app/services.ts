@@ -25,28 +25,24 @@ export function createServices(given: {
   log: Log;
 }): { services: ServiceManager; openFiles: OpenFilesLimit } {
   const { krater, programs, namespace, files, log } = given;
-  const processes = new ProcProcesses();
-  const connections = new HeldConnections();
-  const clock = systemClock;
+  const shared = {
+    programs,
+    processes: new ProcProcesses(),
+    connections: new HeldConnections(),
+    namespace,
+    clock: systemClock,
+    log,
+  };
   switch (krater.supervisor) {
-    case "systemd": {
-      const unitDirectory = UNIT_DIRECTORY;
+    case "systemd":
       return {
         openFiles: new SystemdOpenFiles(),
-        services: new SystemdServiceManager({
-          ...{ programs, processes, connections, namespace, files, clock, log, unitDirectory },
-        }),
+        services: new SystemdServiceManager({ ...shared, files, unitDirectory: UNIT_DIRECTORY }),
       };
-    }
     case "spawn": {
       const openFiles = new SpawnedOpenFiles(programs);
       const runDirectory = () => krater.runDirectory;
-      return {
-        openFiles,
-        services: new SpawnServiceManager({
-          ...{ programs, processes, connections, namespace, openFiles, clock, log, runDirectory },
-        }),
-      };
+      return { openFiles, services: new SpawnServiceManager({ ...shared, openFiles, runDirectory }) };
     }
     default:
       return krater.supervisor satisfies never;

@@ -87,8 +87,9 @@ test("uploads together take no more memory than there is for them", async () => 
   expect(first).toMatchObject({ status: 503 });
   expect(first.json()).toMatchObject({ http_code: 503 });
   resolve();
-  const statuses = (await Promise.all(calls)).map((answer) => answer.status).sort();
-  expect(statuses).toEqual([202, 202, 202, 202, 202, 202, 202, 202, 503]);
+  const statuses = (await Promise.all(calls)).map((answer) => answer.status);
+  expect(statuses.filter((status) => status === 202)).toHaveLength(8);
+  expect(statuses.filter((status) => status === 503)).toHaveLength(1);
 });
 
 test("changes of one load balancer come one after the other, in order; others and reads are not held up", async () => {
@@ -123,7 +124,7 @@ test("changes past the bound of the queue are told to come again", async () => {
   expect(first).toMatchObject({ status: 503 });
   resolve();
   const statuses = new Set((await Promise.all(calls)).map((answer) => answer.status));
-  expect([...statuses].sort()).toEqual([202, 503]);
+  expect(statuses).toEqual(new Set([202, 503]));
 });
 
 test("Octavia's own client never keeps a connection, everybody else does", async () => {

@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import type { Log } from "../../core/log.ts";
 
-export type ServiceState = "ready" | "reloading" | "stopping";
+type ServiceState = "ready" | "reloading" | "stopping";
 
 /** Tells the service manager where we are; without one it does nothing. */
 export interface Notifier {

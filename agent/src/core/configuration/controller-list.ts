@@ -1,6 +1,6 @@
 import type { ControllerAddress } from "./agent-configuration.ts";
 
-export interface ControllerList {
+interface ControllerList {
   controllers: ControllerAddress[];
   /** Entries from the first one without a port on: ignored, as the original does. */
   ignored: string[];

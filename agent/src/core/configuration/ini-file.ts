@@ -10,7 +10,7 @@ export interface IniEntry {
 }
 
 /** Far above any real file; a larger one is a mistake and would only cost memory. */
-export const CONFIGURATION_FILE_LIMIT_BYTES = 1024 * 1024;
+const CONFIGURATION_FILE_LIMIT_BYTES = 1024 * 1024;
 
 /**
  * Reads the INI dialect of oslo.config (`oslo_config/iniparser.py`): `key = value` or `key: value`, whichever sign comes
