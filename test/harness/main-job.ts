@@ -24,7 +24,7 @@ export interface TestMachine {
 
 type AppProgram = "start.ts" | "krater.ts" | "main.ts" | "start/member-server.ts";
 
-export interface LaunchOptions {
+interface LaunchOptions {
   environment?: Record<string, string>;
   uid?: number;
 }
@@ -38,7 +38,7 @@ export interface Launched {
   ended(timeoutMs?: number): Promise<Ended>;
 }
 
-export interface Ended {
+interface Ended {
   code: number | null;
   signal: NodeJS.Signals | null;
   output: string;

@@ -13,7 +13,7 @@ export interface InstanceRecord {
   apiUrl: string;
 }
 
-export function instanceRecordPath(instance: string): string {
+function instanceRecordPath(instance: string): string {
   return `/run/krater/${instance}.json`;
 }
 

@@ -53,12 +53,16 @@ test("a caller that gives up gets its own reason", async () => {
 test("body, token and method reach the API, its JSON comes back; 204 is nothing", async () => {
   const seen: unknown[] = [];
   const api = await client(
-    async (request, response) => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of request) chunks.push(chunk as Buffer);
-      seen.push([request.method, request.url, request.headers["x-auth-token"], Buffer.concat(chunks).toString()]);
-      if (request.method === "DELETE") response.writeHead(204).end();
-      else response.end('{"ok":true}');
+    (request, response) => {
+      let body = "";
+      request.on("data", (chunk: Buffer) => {
+        body += chunk.toString();
+      });
+      request.on("end", () => {
+        seen.push([request.method, request.url, request.headers["x-auth-token"], body]);
+        if (request.method === "DELETE") response.writeHead(204).end();
+        else response.end('{"ok":true}');
+      });
     },
     { token: "secret-token" },
   );

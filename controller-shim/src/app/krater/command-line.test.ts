@@ -93,6 +93,10 @@ test("amphora show takes the beginning of an id", async () => {
 });
 
 test("status of an empty shim says so", async () => {
-  const { code, out } = await krater(["--url", await shim({ "/krater/v1/status": { load_balancers: [] } }), "status"]);
+  const { code, out } = await krater([
+    "--url",
+    await shim({ "/krater/v1/status": { load_balancers: [], stray_amphorae: [] } }),
+    "status",
+  ]);
   expect({ code, out }).toEqual({ code: 0, out: "no load balancers" });
 });

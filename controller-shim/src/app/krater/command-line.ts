@@ -1,9 +1,10 @@
 import { Command, CommanderError } from "commander";
+import type { ShimStatus } from "../../core/api/shim-status.ts";
 import { parseInstance } from "../start/settings.ts";
 import { ApiClient, ApiRefused, ApiUnreachable } from "./api-client.ts";
 import { cleanInstance } from "./clean.ts";
 import { paintFor } from "./paint.ts";
-import { type Overview, renderStatusTree } from "./status-tree.ts";
+import { renderStatusTree } from "./status-tree.ts";
 import { renderTable } from "./table.ts";
 
 const DEFAULT_URL = "http://127.0.0.1:9876";
@@ -79,8 +80,8 @@ function buildProgram(io: CommandLineIo): Command {
     .command("status")
     .description("load balancers with listeners, pools, members and amphorae, as a tree")
     .action(async () => {
-      const overview = await api().get<Overview>("/krater/v1/status");
-      print(overview, () => renderStatusTree(overview, paintFor(io, environment)));
+      const status = await api().get<ShimStatus>("/krater/v1/status");
+      print(status, () => renderStatusTree(status, paintFor(io, environment)));
     });
 
   const amphora = program.command("amphora").description("the appliances that carry the traffic");
@@ -98,7 +99,10 @@ function buildProgram(io: CommandLineIo): Command {
     .description("everything known about one amphora")
     .action(async (id: string) => {
       const found = await findAmphora(api(), id);
-      const rows = Object.entries(found).map(([field, value]) => [field, String(value ?? "")]);
+      const rows = Object.entries(found).map(([field, value]) => [
+        field,
+        typeof value === "string" ? value : JSON.stringify(value ?? "-"),
+      ]);
       print(found, () => renderTable(["FIELD", "VALUE"], rows));
     });
 

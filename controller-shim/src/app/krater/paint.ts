@@ -25,6 +25,5 @@ export function paintFor(stream: { isTTY?: boolean }, environment: NodeJS.Proces
 
 /** What others named must not move the cursor or change the terminal. */
 export function harmless(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are what is taken out
-  return text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, "?");
+  return text.replaceAll(/\p{Cc}/gu, "?");
 }

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
-export class DeadlineMissed extends Error {
+class DeadlineMissed extends Error {
   constructor(what: string, seconds: number, last: string) {
     super(`${what}: not within ${seconds} s (last seen: ${last})`);
     this.name = "DeadlineMissed";

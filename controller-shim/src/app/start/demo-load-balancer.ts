@@ -1,3 +1,4 @@
+import type { ShimStatus } from "../../core/api/shim-status.ts";
 import { type ApiClient, ApiRefused } from "../krater/api-client.ts";
 import { Fatal, until } from "./deadline.ts";
 
@@ -89,8 +90,13 @@ export class DemoLoadBalancer {
       "/v2.0/lbaas/healthmonitors",
       {
         healthmonitor: {
-          ...{ pool_id: pool.id, type: "HTTP", url_path: "/health", expected_codes: "200" },
-          ...{ delay: 1, timeout: 1, max_retries: 1, max_retries_down: 2 },
+          pool_id: pool.id,
+          type: "HTTP",
+          url_path: "/health",
+          delay: 1,
+          timeout: 1,
+          max_retries: 1,
+          max_retries_down: 2,
         },
       },
       signal,
@@ -192,7 +198,7 @@ async function findSubnet(api: ApiClient, cidr: string, signal: AbortSignal): Pr
 }
 
 /** PENDING_* ends in ACTIVE or ERROR; ERROR does not heal by waiting. */
-export async function waitUntilApplied(api: ApiClient, id: string, signal: AbortSignal): Promise<void> {
+async function waitUntilApplied(api: ApiClient, id: string, signal: AbortSignal): Promise<void> {
   let seen = "";
   await until("the load balancer to be ACTIVE", { seconds: CHANGE_SECONDS, signal, describe: () => seen }, async () => {
     const path = `/v2.0/lbaas/loadbalancers/${id}`;
@@ -206,8 +212,6 @@ export async function waitUntilApplied(api: ApiClient, id: string, signal: Abort
 }
 
 async function reasonOf(api: ApiClient, id: string, signal: AbortSignal): Promise<string> {
-  const overview = await api
-    .get<{ load_balancers?: { id: string; error?: string | null }[] }>("/krater/v1/status", signal)
-    .catch(() => undefined);
-  return overview?.load_balancers?.find((each) => each.id === id)?.error ?? "no reason is known";
+  const status = await api.get<ShimStatus>("/krater/v1/status", signal).catch(() => undefined);
+  return status?.load_balancers.find((each) => each.id === id)?.error ?? "no reason is known";
 }

@@ -20,7 +20,7 @@ const FIRST_HOST = 201;
 const PORT = 8080;
 export const MEMBERS_MAX = 9;
 
-export function memberAddress(network: string, number: number): string {
+function memberAddress(network: string, number: number): string {
   return network.replace(/\d+\/24$/, String(FIRST_HOST + number - 1));
 }
 
@@ -73,7 +73,9 @@ function launch(namespace: string, member: DemoMember, ledger: RunLedger): Proce
       "--max-semi-space-size=1",
       "--max-old-space-size=32",
       join(import.meta.dirname, "member-server.ts"),
-      ...["--name", member.name, "--address", member.address, "--port", String(member.port)],
+      `--name=${member.name}`,
+      `--address=${member.address}`,
+      `--port=${member.port}`,
     ],
     { detached: true, stdio: ["ignore", log, log], env: { ...process.env, [RUN_ID_VARIABLE]: ledger.runId } },
   );

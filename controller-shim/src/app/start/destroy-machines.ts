@@ -12,9 +12,14 @@ export async function destroyMachines(instance: string, stateDirectory: string, 
   const networks = networksOf({ instance, networks: defaultConfiguration().networks });
   for (const create of Object.values(computeDrivers)) {
     const driver = create({
-      ...{ instance, stateDirectory, networks, log: silent },
+      instance,
+      stateDirectory,
+      networks,
+      log: silent,
       // Nothing is made, so nothing of this is asked for.
-      ...{ agentBundle: "", amphoraeMax: 0, memoryPerAmphoraBytes: 0 },
+      agentBundle: "",
+      amphoraeMax: 0,
+      memoryPerAmphoraBytes: 0,
     });
     await driver.destroyAll(signal);
   }

@@ -10,6 +10,12 @@ interface Streams {
   output: NodeJS.WriteStream;
 }
 
+/** What a key does, and the words for it meanwhile. `act` gives the words for it done. */
+interface Action {
+  doing: string;
+  act: () => Promise<string>;
+}
+
 const FRAME_MS = 250;
 const ASK_MS = 500;
 const LINE_EVERY_MS = 5_000;
@@ -142,23 +148,23 @@ class LiveModel {
     }
     this.#doing = action.doing;
     this.#notice = `${action.doing}...`;
-    void action
-      .act()
-      .then(
-        (done) => {
-          this.#notice = done;
-          this.#note(done);
-        },
-        (error: Error) => {
-          this.#notice = `${action.doing} failed: ${error.message.split("\n")[0]}`;
-        },
-      )
-      .finally(() => {
-        this.#doing = undefined;
-      });
+    void this.#perform(action);
   }
 
-  #actions(member: DemoMember | undefined): Record<string, { doing: string; act: () => Promise<string> }> {
+  async #perform(action: Action): Promise<void> {
+    try {
+      const done = await action.act();
+      this.#notice = done;
+      this.#note(done);
+    } catch (error) {
+      const [reason] = (error instanceof Error ? error.message : String(error)).split("\n");
+      this.#notice = `${action.doing} failed: ${reason}`;
+    } finally {
+      this.#doing = undefined;
+    }
+  }
+
+  #actions(member: DemoMember | undefined): Record<string, Action> {
     const demo = this.#demo;
     const always = {
       a: { doing: "adding a member", act: async () => `member ${(await demo.addMember()).name} added` },

@@ -14,7 +14,7 @@ const CONTROL_C = "\u0003";
 
 export function openScreen(
   streams: { input: NodeJS.ReadStream; output: NodeJS.WriteStream },
-  on: { key(key: string): void; quit(): void; resized(): void },
+  on: { key: (key: string) => void; quit: () => void; resized: () => void },
 ): Screen {
   const { input, output } = streams;
   let open = true;

@@ -152,16 +152,13 @@ export function fetchOnce(
   });
 }
 
+const reasons: Record<string, string> = {
+  ECONNREFUSED: "connection refused",
+  ECONNRESET: "connection reset",
+  EHOSTUNREACH: "no route to the VIP",
+  ENETUNREACH: "no route to the VIP",
+};
+
 function reasonOf(error: NodeJS.ErrnoException): string {
-  switch (error.code) {
-    case "ECONNREFUSED":
-      return "connection refused";
-    case "ECONNRESET":
-      return "connection reset";
-    case "EHOSTUNREACH":
-    case "ENETUNREACH":
-      return "no route to the VIP";
-    default:
-      return error.message;
-  }
+  return reasons[error.code ?? ""] ?? error.message;
 }

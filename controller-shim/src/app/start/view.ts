@@ -122,10 +122,9 @@ const cyan = paint(36);
 export function cut(line: string, columns: number): string {
   let seen = 0;
   let out = "";
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
-  for (const [part] of line.matchAll(/\u001b\[\d+m|[^\u0000-\u001f\u007f]/gu)) {
-    if (part.length > 1 && part.startsWith("\u001b")) out += part;
-    else if (seen < columns) {
+  for (const [part] of line.matchAll(/\p{Cc}\[\d+m|\P{Cc}/gu)) {
+    if (part.startsWith("\u001b")) out += part;
+    else if (seen < columns && !/\p{Cc}/u.test(part)) {
       out += part;
       seen += 1;
     }
@@ -135,6 +134,5 @@ export function cut(line: string, columns: number): string {
 
 /** The same without colours, for tests and terminals that have none. */
 export function plain(line: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are control sequences
-  return line.replaceAll(/\u001b\[\d+m/g, "");
+  return line.replaceAll(/\p{Cc}\[\d+m/gu, "");
 }
