@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
@@ -72,6 +72,19 @@ describe.skipIf(!ready)("netns driver, killed", () => {
       await machine.driver().ensure(specification, deadline());
       await whole(machine, specification);
     }
+  });
+
+  test("an amphora whose folder was removed while it ran is replaced, and cleaned away without it", async () => {
+    const machine = await createNetnsMachine();
+    const specification = machine.specification(10, ["198.18.1.100"]);
+    await machine.driver().ensure(specification, deadline());
+    const forget = (): Promise<void> => rm(join(machine.folder, "state"), { recursive: true });
+    await forget();
+    await machine.driver().ensure(specification, deadline());
+    await whole(machine, specification);
+    await forget();
+    await machine.driver().destroyAll(deadline());
+    expect(await machine.traces()).toEqual([]);
   });
 
   test.for([

@@ -163,6 +163,9 @@ export class NetnsDriver implements ComputeDriver {
     const agent = [process.execPath, this.#options.agentBundle, AGENT_NODE_FLAGS];
     const files = ["--config-file", agentConfiguration, "--config-file", kraterConfiguration];
     const init = ["sh", join(scripts, "init.sh"), folder, `amphora-${amphoraId}`, BOOT_MARK, ...agent, ...files];
+    if (await findInit(folder)) return; // quicker than we were
+    // An amphora starts from nothing: also where its folder, and so its init, was forgotten while it ran.
+    await this.#endProcesses(shortIdOf(amphoraId), [], signal);
     const log = await openLog(folder);
     try {
       await this.#programs.launch("sh", [...enter, ...unshare, ...init], {
