@@ -27,7 +27,6 @@ switch (commandLine.kind) {
     break;
   case "wrong":
     fail(EXIT_BAD_CONFIGURATION, commandLine.reason);
-    break;
   case "run":
     run(commandLine.configFiles).catch((error: unknown) => {
       const bad = error instanceof ConfigurationError || error instanceof AgentError;
@@ -65,7 +64,8 @@ function dieLoudly(log: AdjustableLog): void {
   process.on("unhandledRejection", die);
 }
 
-function fail(code: number, reason: string): void {
+/** What has been started so far must not hold the process. Writing to stderr is synchronous on Linux. */
+function fail(code: number, reason: string): never {
   process.stderr.write(`krater agent: ${reason.replaceAll("\n", " ")}\n`);
-  process.exitCode = code;
+  process.exit(code);
 }

@@ -24,11 +24,13 @@ import { CurrentConfiguration } from "../core/configuration/live-configuration.t
 import { EventStream } from "../core/events/event-stream.ts";
 import { createLoadBalancers } from "../core/haproxy/create-load-balancers.ts";
 import type { LoadBalancers } from "../core/haproxy/load-balancers.ts";
-import { startHeartbeats } from "../core/heartbeat/loop.ts";
+import { type Heartbeats, startHeartbeats } from "../core/heartbeat/loop.ts";
 import { AgentMetrics } from "../core/metrics/metrics.ts";
 import type { Files } from "../core/system/files.ts";
 import { logLevelOf, VERSION } from "./config.ts";
 import { createServices } from "./services.ts";
+
+const RELOAD_WITHIN_MS = 30_000;
 
 export interface RunningAgent {
   /** SIGHUP: configuration and certificates are read again. */
@@ -81,20 +83,7 @@ export async function startAgent(given: {
 
   const ending = new AbortController();
   const datagrams = new UdpDatagrams();
-  const heartbeats = startHeartbeats(
-    {
-      clock: systemClock,
-      log,
-      configuration: current,
-      events,
-      observe,
-      sockets,
-      counterStore: new CounterFile(() => haproxyAmphora.basePath),
-      vrrp: new KeepalivedVrrpProcess(() => haproxyAmphora.basePath),
-      datagrams,
-    },
-    ending.signal,
-  );
+  let heartbeats: Heartbeats | undefined;
 
   const processFacts = new NodeProcessFacts();
   const metrics = new AgentMetrics({
@@ -102,7 +91,7 @@ export async function startAgent(given: {
     version: VERSION,
     nodeVersion: process.version,
     observe,
-    heartbeats: () => heartbeats.counts(),
+    heartbeats: () => heartbeats?.counts() ?? { sent: 0, failed: 0, withheld: 0, bytes: 0 },
     process: processFacts,
     eventRing: () => events.kept(),
   });
@@ -117,7 +106,7 @@ export async function startAgent(given: {
     log,
     applied: () => {
       log.setLevel(logLevelOf(current.current()));
-      heartbeats.beatNow();
+      heartbeats?.beatNow();
     },
   });
   const readers = new EventReaders(events);
@@ -145,6 +134,21 @@ export async function startAgent(given: {
     log,
   );
 
+  // Only now: an agent that cannot be reached must not be taken for a healthy one.
+  heartbeats = startHeartbeats(
+    {
+      clock: systemClock,
+      log,
+      configuration: current,
+      events,
+      observe,
+      sockets,
+      counterStore: new CounterFile(() => haproxyAmphora.basePath),
+      vrrp: new KeepalivedVrrpProcess(() => haproxyAmphora.basePath),
+      datagrams,
+    },
+    ending.signal,
+  );
   events.publish("agent.started", { version: VERSION });
   log.info({ event: "agent.started", version: VERSION, ...server.address() }, "serving");
   notifier.notify("ready");
@@ -153,7 +157,7 @@ export async function startAgent(given: {
     reload: async () => {
       notifier.notify("reloading");
       try {
-        await store.reload();
+        await store.reload(AbortSignal.timeout(RELOAD_WITHIN_MS));
       } catch (error) {
         log.error({ event: "configuration.refused", error }, "the configuration cannot be used, the old one stays");
       }
@@ -166,7 +170,7 @@ export async function startAgent(given: {
       events.publish("agent.stopping", { reason });
       readers.stop();
       ending.abort();
-      await Promise.all([server.stop(), heartbeats.stopped, counting]);
+      await Promise.all([server.stop(), heartbeats?.stopped, counting]);
       datagrams.close();
       services.close();
       processFacts.stop();

@@ -19,16 +19,12 @@ export interface OctaviaDependencies {
   certificates: Certificates;
   system: SystemFacts;
   /** `PUT /1.0/config` */
-  configuration: { replaceFirst(content: Buffer): Promise<void> };
+  configuration: { replaceFirst(content: Buffer, signal: AbortSignal): Promise<void> };
   /** `PUT /1.0/certificate` */
-  serverCertificate: { replace(content: Buffer): Promise<void> };
+  serverCertificate: { replace(content: Buffer, signal: AbortSignal): Promise<void> };
 }
 
 const ok: MessageBody = { message: "OK" };
-
-/** Keys of the lock that no load balancer id can be. */
-const SERVER_CERTIFICATE = " server certificate";
-const AGENT_CONFIGURATION = " agent configuration";
 
 /**
  * `/1.0`, as a stock controller knows it. Every change is safe to repeat: a controller that hears nothing for 60 s
@@ -148,13 +144,13 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
 
   const replaceServerCertificate: Route["handle"] = async (context) => {
     const { content } = await context.env.readBody(bodyLimits.pem);
-    await lock.hold(SERVER_CERTIFICATE, context.env.signal, () => deps.serverCertificate.replace(content));
+    await deps.serverCertificate.replace(content, context.env.signal);
     return json(context, 202, ok);
   };
 
   const replaceConfiguration: Route["handle"] = async (context) => {
     const { content } = await context.env.readBody(bodyLimits.agentConfiguration);
-    await lock.hold(AGENT_CONFIGURATION, context.env.signal, () => deps.configuration.replaceFirst(content));
+    await deps.configuration.replaceFirst(content, context.env.signal);
     return json(context, 202, ok);
   };
 

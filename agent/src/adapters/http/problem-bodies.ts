@@ -75,7 +75,7 @@ const octaviaBodies = {
   "method-not-allowed": () => framework("405 Method Not Allowed", "The method is not allowed for the requested URL."),
   "event-gone": (error) => framework("409 Conflict", error.message),
   "action-failed": (error, { action }) => ({
-    message: action === "delete" ? "Error stopping haproxy" : `Error ${action ?? "apply"}ing haproxy`,
+    message: actionFailed(error.message, action),
     details: error.details ?? error.message,
   }),
   "enable-failed": (error) => ({
@@ -105,6 +105,12 @@ export function problemDocument(error: AgentError, path: string): ProblemDocumen
     detail: error.code === "internal" ? internal : [error.message, error.details].filter(Boolean).join(": "),
     instance: path,
   };
+}
+
+/** A reload of what does not run is a start, and fails as one: then the error names the action already. */
+function actionFailed(message: string, action: string | undefined): string {
+  if (/^Error (?:start|reload)ing haproxy$/.test(message)) return message;
+  return action === "delete" ? "Error stopping haproxy" : `Error ${action ?? "reload"}ing haproxy`;
 }
 
 function framework(status: string, description: string): FrameworkError {

@@ -6,6 +6,7 @@ import { createSecureContext } from "node:tls";
 import { AgentError } from "../../core/agent-error.ts";
 import { ConfigurationError } from "../../core/configuration/configuration-error.ts";
 import type { EventSink } from "../../core/events/agent-events.ts";
+import { KeyedLock } from "../../core/haproxy/keyed-lock.ts";
 import type { Log } from "../../core/log.ts";
 import type { Files } from "../../core/system/files.ts";
 
@@ -29,6 +30,7 @@ export interface ServerIdentityDependencies {
 const SETTLE_MS = 100;
 /** Where the kernel will not watch (inotify limits, some network file systems), look this often. */
 const POLL_MS = 5_000;
+const LOOK_WITHIN_MS = 30_000;
 
 /**
  * The agent's server certificate and the authority its clients need. Follows the files: a new pair is in force for the
@@ -37,6 +39,8 @@ const POLL_MS = 5_000;
 export class ServerIdentity {
   readonly #deps: ServerIdentityDependencies;
   readonly #watchers: FSWatcher[] = [];
+  /** One look at a time: a slow one must not put an old pair over a new one. */
+  readonly #lock = new KeyedLock();
   #material: Material;
   #replaced: (() => void) | undefined;
   #settling: NodeJS.Timeout | undefined;
@@ -49,7 +53,8 @@ export class ServerIdentity {
 
   /** Throws ConfigurationError when the files are not there or do not fit together: there is no old pair to keep. */
   static async load(deps: ServerIdentityDependencies): Promise<ServerIdentity> {
-    return new ServerIdentity(deps, await readMaterial(deps.paths));
+    const [pair, authorities] = await Promise.all([readPair(deps.paths.certificate), readAuthorities(deps.paths.ca)]);
+    return new ServerIdentity(deps, { ...pair, ...authorities });
   }
 
   /** For `https.createServer` and `setSecureContext`. */
@@ -62,7 +67,7 @@ export class ServerIdentity {
   }
 
   /** `PUT /1.0/certificate`: checked, stored, and in force before the answer leaves. */
-  async replace(content: Buffer): Promise<void> {
+  async replace(content: Buffer, signal: AbortSignal): Promise<void> {
     const { paths, files } = this.#deps;
     try {
       checkPair(content, paths.certificate);
@@ -70,24 +75,39 @@ export class ServerIdentity {
       if (!(error instanceof ConfigurationError)) throw error;
       throw new AgentError("bad-request", `The certificate is refused, the old one stays: ${error.reason}.`);
     }
-    await files.write(paths.certificate, content, { mode: 0o600 });
-    await this.refresh();
+    await this.#lock.hold("files", signal, async () => {
+      await files.write(paths.certificate, content, { mode: 0o600 });
+      await this.#look();
+    });
   }
 
-  /** Looks at the files now. A pair that cannot be used is logged and changes nothing. */
+  /** Looks at the files now. What cannot be used is logged and changes nothing. */
   async refresh(): Promise<void> {
-    const { paths, log, events } = this.#deps;
     try {
-      const next = await readMaterial(paths);
-      if (next.pem.equals(this.#material.pem) && next.ca.equals(this.#material.ca)) return;
-      this.#material = next;
-      this.#replaced?.();
-      log.info({ event: "certificate.replaced", notAfter: next.notAfter, sha256: next.sha256 }, "certificate replaced");
-      events.publish("certificate.replaced", { notAfter: next.notAfter });
+      await this.#lock.hold("files", AbortSignal.timeout(LOOK_WITHIN_MS), () => this.#look());
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      log.error({ event: "certificate.refused", reason }, "certificate files cannot be used, the old ones stay");
+      this.#refused(error);
     }
+  }
+
+  /** Each file for itself: a broken authority file must not hold up a new certificate. */
+  async #look(): Promise<void> {
+    const { paths, log, events } = this.#deps;
+    const before = this.#material;
+    const refused = (error: unknown) => this.#refused(error);
+    const pair = (await readPair(paths.certificate).catch(refused)) ?? before;
+    const { ca } = (await readAuthorities(paths.ca).catch(refused)) ?? before;
+    if (pair.pem.equals(before.pem) && ca.equals(before.ca)) return;
+    this.#material = { ...pair, ca };
+    this.#replaced?.();
+    const { notAfter, sha256 } = pair;
+    log.info({ event: "certificate.replaced", notAfter, sha256 }, "certificate or client authority replaced");
+    events.publish("certificate.replaced", { notAfter });
+  }
+
+  #refused(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#deps.log.error({ event: "certificate.refused", reason }, "certificate file refused, the old one stays");
   }
 
   /** Follows the files until `stop`; `replaced` is called each time a new pair is in force. */
@@ -127,11 +147,16 @@ export class ServerIdentity {
   }
 }
 
-async function readMaterial(paths: { certificate: string; ca: string }): Promise<Material> {
-  const [pem, ca] = await Promise.all([read(paths.certificate), read(paths.ca)]);
-  const leaf = checkPair(pem, paths.certificate);
-  checkAuthorities(ca, paths.ca);
-  return { pem, ca, notAfter: leaf.validToDate.toISOString(), sha256: leaf.fingerprint256 };
+async function readPair(path: string): Promise<Omit<Material, "ca">> {
+  const pem = await read(path);
+  const leaf = checkPair(pem, path);
+  return { pem, notAfter: leaf.validToDate.toISOString(), sha256: leaf.fingerprint256 };
+}
+
+async function readAuthorities(path: string): Promise<Pick<Material, "ca">> {
+  const ca = await read(path);
+  checkAuthorities(ca, path);
+  return { ca };
 }
 
 async function read(path: string): Promise<Buffer> {

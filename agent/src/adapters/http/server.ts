@@ -93,10 +93,16 @@ export async function startServer(
       options.requestTimeoutMs,
     ).unref();
     let release: (() => void) | undefined;
+    const begunMs = performance.now();
     outgoing.once("close", () => {
       clearTimeout(timer);
       inFlight.delete(deadline);
       release?.();
+      const { method = "" } = incoming;
+      const tookMs = Math.round(performance.now() - begunMs);
+      const fields = { event: "request.served", method, path: target.path, status: outgoing.statusCode, tookMs };
+      if (method === "GET" || method === "HEAD") log.debug(fields, "request served");
+      else log.info(fields, "request served");
     });
 
     environments.set(incoming, {
@@ -143,8 +149,7 @@ export async function startServer(
 
   identity.follow(() => server.setSecureContext(tls()));
 
-  server.listen({ host: options.host, port: options.port });
-  await once(server, "listening");
+  await listen(server, options);
   server.on("error", (error) => log.error({ event: "server.failed", reason: error.message }, "server error"));
 
   return {
@@ -168,6 +173,19 @@ export async function startServer(
     const caller = callerOf(socket.getPeerX509Certificate()?.subjectAltName);
     callers.set(socket, caller);
     return caller;
+  }
+}
+
+/** `::`, the default, takes IPv4 too; a kernel without IPv6 gets the IPv4 equivalent, as Node does by itself. */
+async function listen(server: Server, { host, port }: ServerOptions): Promise<void> {
+  try {
+    server.listen({ host, port });
+    await once(server, "listening");
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (host !== "::" || (code !== "EAFNOSUPPORT" && code !== "EADDRNOTAVAIL")) throw error;
+    server.listen({ host: "0.0.0.0", port });
+    await once(server, "listening");
   }
 }
 

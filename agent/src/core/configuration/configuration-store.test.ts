@@ -10,6 +10,8 @@ import { parseAgentConfiguration } from "./parse-agent-configuration.ts";
 const octavia = "[health_manager]\nheartbeat_key = old-key\nheartbeat_interval = 10\n";
 const krater = "[krater]\nlog_level = warn\n";
 
+const forever = new AbortController().signal;
+
 async function setup() {
   const disk = new Map([
     ["/octavia", Buffer.from(octavia)],
@@ -41,7 +43,7 @@ async function setup() {
     },
     applied: () => applied++,
   });
-  return { disk, modes, current, log, published, store, applied: () => applied };
+  return { disk, files, modes, current, log, published, store, applied: () => applied };
 }
 
 test.for([
@@ -51,8 +53,8 @@ test.for([
 ])("$name keeps the old file and the old settings", async ({ content }) => {
   const { store, disk, current, applied } = await setup();
   const before = current.current();
-  await expect(store.replaceFirst(content)).rejects.toMatchObject({ code: "agent-config-failed" });
-  await expect(store.replaceFirst(content)).rejects.toBeInstanceOf(AgentError);
+  await expect(store.replaceFirst(content, forever)).rejects.toMatchObject({ code: "agent-config-failed" });
+  await expect(store.replaceFirst(content, forever)).rejects.toBeInstanceOf(AgentError);
   expect(disk.get("/octavia")?.toString()).toBe(octavia);
   expect(current.current()).toBe(before);
   expect(applied()).toBe(0);
@@ -63,7 +65,7 @@ test("a new file is stored for the owner only, and its mutable options are in fo
   const next =
     "[DEFAULT]\ndebug = True\n[health_manager]\nheartbeat_key = new-key\ncontroller_ip_port_list = h:1\n" +
     "[haproxy_amphora]\nbind_port = 1234\n[controller_worker]\nloadbalancer_topology = ACTIVE_STANDBY\n";
-  await store.replaceFirst(Buffer.from(next));
+  await store.replaceFirst(Buffer.from(next), forever);
   expect(disk.get("/octavia")?.toString()).toBe(next);
   expect(modes).toEqual([0o600]);
   expect(current.current()).toMatchObject({
@@ -82,10 +84,37 @@ test("a new file is stored for the owner only, and its mutable options are in fo
   expect(JSON.stringify(log.lines)).not.toMatch(/old-key|new-key/);
 });
 
+test("a full disk keeps the old file and the old settings", async () => {
+  const { store, disk, current, files } = await setup();
+  const before = current.current();
+  files.write = () => Promise.reject(new AgentError("storage-failed", "/octavia: no space left on the disk"));
+  await expect(store.replaceFirst(Buffer.from("[DEFAULT]\ndebug = True\n"), forever)).rejects.toMatchObject({
+    code: "agent-config-failed",
+    details: "/octavia: no space left on the disk",
+  });
+  expect(disk.get("/octavia")?.toString()).toBe(octavia);
+  expect(current.current()).toBe(before);
+});
+
+test("a signal in the middle of an upload does not bring the old settings back", async () => {
+  const { store, current, files } = await setup();
+  const write = files.write;
+  const { promise, resolve } = Promise.withResolvers<void>();
+  files.write = async (path, content, options) => {
+    await promise;
+    await write(path, content, options);
+  };
+  const replacing = store.replaceFirst(Buffer.from("[health_manager]\nheartbeat_interval = 7\n"), forever);
+  const reloading = store.reload(forever);
+  resolve();
+  await Promise.all([replacing, reloading]);
+  expect(current.current().healthManager.heartbeatIntervalMs).toBe(7_000);
+});
+
 test("a signal reads every file again", async () => {
   const { store, disk, current, published } = await setup();
   disk.set("/krater", Buffer.from("[health_manager]\nheartbeat_interval = 3\n"));
-  await store.reload();
+  await store.reload(forever);
   expect(current.current().healthManager.heartbeatIntervalMs).toBe(3_000);
   expect(published).toEqual([{ changed: ["heartbeat_interval"], source: "signal" }]);
 });
@@ -94,7 +123,7 @@ test("a file that is gone changes nothing", async () => {
   const { store, disk, current } = await setup();
   const before = current.current();
   disk.delete("/krater");
-  await expect(store.reload()).rejects.toBeInstanceOf(ConfigurationError);
-  await expect(store.reload()).rejects.toThrow("/krater: there is no such file");
+  await expect(store.reload(forever)).rejects.toBeInstanceOf(ConfigurationError);
+  await expect(store.reload(forever)).rejects.toThrow("/krater: there is no such file");
   expect(current.current()).toBe(before);
 });

@@ -1,5 +1,6 @@
 import { AgentError } from "../agent-error.ts";
 import type { EventSink } from "../events/agent-events.ts";
+import { KeyedLock } from "../haproxy/keyed-lock.ts";
 import type { Log } from "../log.ts";
 import type { Files } from "../system/files.ts";
 import type { KraterConfiguration } from "./agent-configuration.ts";
@@ -27,6 +28,8 @@ export interface ConfigurationStoreDependencies {
 /** Re-reads and replaces the agent's configuration (`PUT /1.0/config`, SIGHUP). */
 export class ConfigurationStore {
   readonly #deps: ConfigurationStoreDependencies;
+  /** A signal in the middle of an upload must not bring the old file's settings back. */
+  readonly #lock = new KeyedLock();
 
   constructor(deps: ConfigurationStoreDependencies) {
     this.#deps = deps;
@@ -36,7 +39,18 @@ export class ConfigurationStore {
    * Stores `content` as the first file and takes over what may change while running. The original overwrites first
    * and parses then; here a text that does not parse leaves the old file and the old settings.
    */
-  async replaceFirst(content: Buffer): Promise<void> {
+  replaceFirst(content: Buffer, signal: AbortSignal): Promise<void> {
+    return this.#lock.hold("files", signal, () => this.#replaceFirst(content));
+  }
+
+  /** Reads every file again. Throws ConfigurationError and changes nothing when one of them is bad. */
+  reload(signal: AbortSignal): Promise<void> {
+    return this.#lock.hold("files", signal, async () => {
+      this.#apply(await this.#parse([], this.#deps.paths), "signal");
+    });
+  }
+
+  async #replaceFirst(content: Buffer): Promise<void> {
     const { paths, files } = this.#deps;
     const [first, ...others] = paths;
     if (first === undefined) throw failed("the agent was started without --config-file: there is no file to replace");
@@ -46,14 +60,9 @@ export class ConfigurationStore {
       await files.write(first, content, { mode: 0o600 }); // it holds the heartbeat key
       this.#apply(parsed, "api");
     } catch (error) {
-      if (error instanceof ConfigurationError) throw failed(error.message);
+      if (error instanceof ConfigurationError || error instanceof AgentError) throw failed(error.message);
       throw error;
     }
-  }
-
-  /** Reads every file again. Throws ConfigurationError and changes nothing when one of them is bad. */
-  async reload(): Promise<void> {
-    this.#apply(await this.#parse([], this.#deps.paths), "signal");
   }
 
   async #parse(given: ConfigurationFile[], paths: readonly string[]): Promise<ParsedConfiguration> {
