@@ -99,7 +99,10 @@ export async function startAgent(
       await killHaproxies(folder);
     },
   };
-  await ready();
+  await ready().catch(async (error: unknown) => {
+    await running.destroy();
+    throw error;
+  });
   return running;
 
   function launch(): ChildProcess {
