@@ -112,7 +112,11 @@ function follow(child: ChildProcess, what: string): Launched {
     output: () => output,
     type: (keys) => void child.stdin?.write(keys),
     says: async (words, timeoutMs = 30_000) => {
-      const seen = await waitFor(`"${words}" of ${what}`, () => (output.includes(words) ? "said" : end), { timeoutMs });
+      const seen = await waitFor(`"${words}"`, () => (output.includes(words) ? "said" : end), { timeoutMs }).catch(
+        (error: Error) => {
+          throw new Error(`${what}: ${error.message}; it said: ${output}`);
+        },
+      );
       if (seen !== "said") throw new Error(`${what} ended without saying "${words}": ${output}`);
     },
     ended: (timeoutMs = 30_000) => waitFor(`the end of ${what}; so far: ${output}`, () => end, { timeoutMs }),

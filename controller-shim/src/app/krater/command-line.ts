@@ -99,10 +99,8 @@ function buildProgram(io: CommandLineIo): Command {
     .description("everything known about one amphora")
     .action(async (id: string) => {
       const found = await findAmphora(api(), id);
-      const rows = Object.entries(found).map(([field, value]) => [
-        field,
-        typeof value === "string" ? value : JSON.stringify(value ?? "-"),
-      ]);
+      const text = (value: unknown) => (typeof value === "string" ? value : JSON.stringify(value));
+      const rows = Object.entries(found).map(([field, value]) => [field, text(value ?? "")]);
       print(found, () => renderTable(["FIELD", "VALUE"], rows));
     });
 
