@@ -36,12 +36,21 @@ export function startHaproxyPart(configuration: AgentConfiguration) {
   const openFiles = new SpawnedOpenFiles(programs);
   const sockets = new UnixHaproxySockets();
   const services = new SpawnServiceManager({
-    ...{ programs, processes, namespace, openFiles, clock, log },
+    programs,
+    processes,
+    namespace,
+    openFiles,
+    clock,
+    log,
     connections: new HeldConnections(),
     runDirectory: () => configuration.krater.runDirectory,
   });
   const part = createLoadBalancers({
-    ...{ services, sockets, openFiles, clock, log },
+    services,
+    sockets,
+    openFiles,
+    clock,
+    log,
     configuration: live,
     files: new DiskFiles(),
     check: new HaproxyCheck({ programs, namespace, haproxy: () => configuration.haproxyAmphora.haproxyCmd }),

@@ -43,7 +43,7 @@ export class DiskFiles implements Files {
           throw storageFailed(path, error);
         }
       },
-      discard: async () => void (await unlink(temporary).catch(() => undefined)),
+      discard: () => unlink(temporary).catch(() => undefined),
     };
   }
 

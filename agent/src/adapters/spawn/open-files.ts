@@ -30,12 +30,11 @@ export class SpawnedOpenFiles implements OpenFilesLimit {
     // No process may go beyond this, whatever its privileges (proc(5), fs.nr_open).
     const wanted = Math.min(WANTED_OPEN_FILES, Number(readFileSync("/proc/sys/fs/nr_open", "latin1")));
     if (hard >= wanted) return { limit: wanted, prefix: [] };
-    const prefix = ["prlimit", `--nofile=${wanted}:${wanted}`];
-    const [program = "", ...rest] = [...prefix, "true"];
-    const raised = await this.#programs.run(program, rest, { timeoutMs: 5_000 }).then(
+    const raise = `--nofile=${wanted}:${wanted}`;
+    const raised = await this.#programs.run("prlimit", [raise, "true"], { timeoutMs: 5_000 }).then(
       ({ exitCode }) => exitCode === 0,
       () => false,
     );
-    return raised ? { limit: wanted, prefix } : { limit: hard, prefix: [] };
+    return raised ? { limit: wanted, prefix: ["prlimit", raise] } : { limit: hard, prefix: [] };
   }
 }

@@ -1,3 +1,4 @@
+import { dirname } from "node:path";
 import { WANTED_OPEN_FILES } from "../../core/services/open-files.ts";
 import type { Service } from "../../core/services/service-manager.ts";
 
@@ -19,6 +20,8 @@ StartLimitIntervalSec=0
 # systemd.service(5): -Ws tells READY=1 when the worker serves. 143 is how its master ends on SIGTERM.
 Type=notify
 SELinuxContext=-system_u:system_r:haproxy_t:s0
+# The folder of the control socket is in memory: after a reboot this unit comes before the agent.
+ExecStartPre=/bin/mkdir -p -m 0700 ${commandLine([dirname(service.controlSocket)])}
 ExecStartPre=${commandLine(check)}
 ExecStart=${commandLine(command)}
 ExecReload=${commandLine(check)}

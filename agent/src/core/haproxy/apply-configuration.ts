@@ -117,10 +117,8 @@ export class ConfigurationApply {
     const outcome = await process.reload(name, pid, sockets);
     if (outcome.ok) return;
     if (outcome.reason === "died") await services.stop(name, TO_THE_END); // its restart would take the new file
-    const details = (await services.output(name)).trim();
-    throw new AgentError("action-failed", `haproxy did not take the new configuration: ${outcome.reason}`, {
-      ...(details === "" ? {} : { details }),
-    });
+    const message = `haproxy did not take the new configuration: ${outcome.reason}`;
+    throw new AgentError("action-failed", message, { details: (await services.output(name)).trim() || message });
   }
 
   async #saveServersState(id: string, sockets: Sockets): Promise<void> {

@@ -18,10 +18,10 @@ export interface Line {
 }
 
 /** Keywords that end the section before them, wherever in the line they stand (haproxy ignores indentation). */
-const SECTIONS = new Set([
-  ...["global", "defaults", "frontend", "backend", "listen", "peers", "userlist", "resolvers", "mailers", "program"],
-  ...["ring", "cache", "http-errors", "fcgi-app", "log-forward", "crt-store", "traces", "acme", "log-profile"],
-]);
+const SECTIONS = new Set(
+  `global defaults frontend backend listen peers userlist resolvers mailers program ring cache http-errors fcgi-app
+   log-forward crt-store traces acme log-profile`.split(/\s+/),
+);
 
 export function parseSections(lines: readonly string[]): Section[] {
   const sections: (Section & { lines: Line[] })[] = [];

@@ -72,9 +72,7 @@ async function emptyRevocationList(folder: string): Promise<string> {
   const settings = join(folder, "crl.cnf");
   await writeFile(join(folder, "index.txt"), "");
   await writeFile(settings, `[ca]\ndefault_ca = x\n[x]\ndatabase = ${folder}/index.txt\ndefault_md = sha256\n`);
-  const { stdout } = await run("openssl", [
-    ...["ca", "-gencrl", "-config", settings, "-crldays", "2"],
-    ...["-keyfile", join(folder, "ca.key"), "-cert", join(folder, "ca.pem")],
-  ]);
+  const signer = ["-keyfile", join(folder, "ca.key"), "-cert", join(folder, "ca.pem")];
+  const { stdout } = await run("openssl", ["ca", "-gencrl", "-config", settings, "-crldays", "2", ...signer]);
   return stdout;
 }

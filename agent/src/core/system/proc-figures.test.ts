@@ -25,7 +25,13 @@ test("memory is in kilobytes and Cached is not SwapCached", () => {
   const meminfo =
     "MemTotal:  2000 kB\nMemFree:  900 kB\nBuffers:  10 kB\nCached:  300 kB\nSwapCached:  5 kB\nShmem: 7 kB\nSlab: 9 kB\n";
   expect(memoryFigures(meminfo)).toEqual({
-    ...{ total: 2000, free: 900, buffers: 10, cached: 300, swap_used: 5, shared: 7, slab: 9 },
+    total: 2000,
+    free: 900,
+    buffers: 10,
+    cached: 300,
+    swap_used: 5,
+    shared: 7,
+    slab: 9,
   });
   expect(memoryFigures("").total).toBe(0);
 });
