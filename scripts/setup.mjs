@@ -2,7 +2,6 @@
 // everything after it runs on the Node that package-lock.json names. Costs well under a second when nothing is missing.
 //   node scripts/setup.mjs run | test | bench
 import { spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { accessSync, constants, existsSync, readFileSync, writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 
@@ -26,6 +25,10 @@ const testing = [
 ];
 const wanted = purpose === "run" ? running : testing;
 
+if (purpose === "modules") {
+  if (!nodeModulesAreCurrent()) quiet("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], process.env);
+  process.exit(0);
+}
 if (process.getuid?.() !== 0) stop(`${command} makes network namespaces and needs root: run  sudo ${command}`);
 
 const missing = [...new Set(wanted.filter(([there]) => !there).map(([, name]) => name))];
@@ -53,14 +56,22 @@ Install what these Debian packages hold, then run ${command} again: ${names.join
 }
 
 function installNodeModules() {
-  const digest = createHash("sha256")
-    .update(readFileSync(join(root, "package-lock.json")))
-    .digest("hex");
-  const stamp = join(root, "node_modules/.krater-lock");
-  if (existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  if (nodeModulesAreCurrent()) return;
   console.log("krater setup: installing node modules (npm ci)");
-  quiet("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], process.env);
-  writeFileSync(stamp, digest);
+  // Two set-ups at once would each take the other's modules away: the second waits, then finds them current.
+  quiet("flock", ["-w", "900", "package-lock.json", process.execPath, "scripts/setup.mjs", "modules"], process.env);
+}
+
+/** npm writes its hidden lock file last: what it lists is there, whole. Optional platform packages may be missing. */
+function nodeModulesAreCurrent() {
+  const installed = join(root, "node_modules/.package-lock.json");
+  if (!existsSync(installed)) return false;
+  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  const there = JSON.parse(readFileSync(installed, "utf8")).packages;
+  return Object.entries(wanted).every(
+    ([path, { version, optional, link }]) =>
+      path === "" || !path.startsWith("node_modules/") || optional || link || there[path]?.version === version,
+  );
 }
 
 /** Runs a program, shows its output only when it fails. */
