@@ -23,6 +23,7 @@ interface FetchApp {
 export async function serveApi(app: FetchApp, where: { host: string; port: number }): Promise<ServedApi> {
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
+    hostname: "localhost", // of an HTTP/1.0 request without one
     errorHandler: () => new Response(JSON.stringify(faultBody(400, "The request is malformed.")), malformed),
   });
   const server = createServer(
@@ -33,7 +34,8 @@ export async function serveApi(app: FetchApp, where: { host: string; port: numbe
   server.on("clientError", answerMalformed);
   server.on("checkExpectation", (_request: IncomingMessage, response: ServerResponse) => {
     const body = JSON.stringify(faultBody(417, "Only 100-continue can be expected."));
-    response.writeHead(417, { "content-type": "application/json", connection: "close" }).end(body);
+    const headers = { "content-type": "application/json", "content-length": Buffer.byteLength(body) };
+    response.writeHead(417, { ...headers, connection: "close" }).end(body);
   });
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

@@ -146,8 +146,10 @@ function missing(name: string): ApiFault {
   return new ApiFault("invalid", `Invalid input for field/attribute ${name}. Value: 'None'. Mandatory field missing.`);
 }
 
-/** Enough to recognise it; a megabyte sent as a name does not come back. */
+/** Enough to recognise it: a megabyte sent as a name does not come back, nor does a nest too deep to print. */
 function shown(raw: unknown): string {
-  const words = typeof raw === "string" ? raw : (JSON.stringify(raw) ?? "");
+  if (Array.isArray(raw)) return `a list of ${raw.length}`;
+  if (typeof raw === "object" && raw !== null) return "an object";
+  const words = String(raw);
   return words.length > 100 ? `${words.slice(0, 100)}...` : words;
 }

@@ -63,9 +63,17 @@ test("numbers come as strings and are kept as numbers; null in a create is the d
   const { api, ids } = await seededApi();
   const listener = inner(
     await createListener(api, {
-      ...{ loadbalancer_id: ids.loadBalancer, protocol: "TCP", protocol_port: "5432" },
-      ...{ connection_limit: "100", timeout_client_data: null, insert_headers: null, name: null, tags: null },
-      ...{ admin_state_up: null, project_id: "ignored", tenant_id: "ignored" },
+      loadbalancer_id: ids.loadBalancer,
+      protocol: "TCP",
+      protocol_port: "5432",
+      connection_limit: "100",
+      timeout_client_data: null,
+      insert_headers: null,
+      name: null,
+      tags: null,
+      admin_state_up: null,
+      project_id: "ignored",
+      tenant_id: "ignored",
     }),
   );
   expect(listener).toMatchObject({ protocol_port: 5432, connection_limit: 100, timeout_client_data: 50_000 });
@@ -274,12 +282,17 @@ test("a tree is made whole: pools by name, members, monitors, policies, rules; t
     pools: [{ name: "shared", protocol: "HTTP", lb_algorithm: "ROUND_ROBIN" }],
     listeners: [
       {
-        ...{ name: "a", protocol: "HTTP", protocol_port: 80, default_pool: { name: "shared" } },
+        name: "a",
+        protocol: "HTTP",
+        protocol_port: 80,
+        default_pool: { name: "shared" },
         l7policies: [
           {
             action: "REDIRECT_TO_POOL",
             redirect_pool: {
-              ...{ name: "canary", protocol: "HTTP", lb_algorithm: "SOURCE_IP" },
+              name: "canary",
+              protocol: "HTTP",
+              lb_algorithm: "SOURCE_IP",
               members: [{ address: "203.0.113.7", protocol_port: 80 }],
               healthmonitor: { type: "HTTP", delay: 5, timeout: 3, max_retries: 1 },
             },
@@ -294,7 +307,7 @@ test("a tree is made whole: pools by name, members, monitors, policies, rules; t
   const row = inner(await createLoadBalancer(api, tree));
   const listeners = row["listeners"] as Shown[];
   const pools = row["pools"] as Shown[];
-  expect(pools.map((pool) => pool["name"]).sort()).toEqual(["canary", "shared"]);
+  expect(pools.map((pool) => String(pool["name"])).sort((a, b) => a.localeCompare(b))).toEqual(["canary", "shared"]);
   const canary = pools.find((pool) => pool["name"] === "canary");
   expect(canary).toMatchObject({
     healthmonitor: { type: "HTTP", provisioning_status: "PENDING_CREATE" },
