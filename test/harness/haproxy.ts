@@ -19,7 +19,7 @@ import { temporaryDirectory } from "./temporary-directory.ts";
 
 export const amphoraId = "a3000001-0001-4000-8000-000000000001";
 
-export interface PublishedEvent {
+interface PublishedEvent {
   name: AgentEventName;
   data: AgentEvents[AgentEventName];
 }

@@ -1,4 +1,5 @@
 import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../../core/agent-error.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -88,17 +89,12 @@ export class SpawnServiceManager implements ServiceManager {
   }
 
   async adopt(service: Service): Promise<RunningProcess | undefined> {
-    const found = this.#do.processes.find((identity) => isProgramWith(identity, service.program, service.pidFile));
-    // Workers carry the same command line as their master.
-    const masters = found.filter(({ parentPid }) => !found.some(({ pid }) => pid === parentPid));
-    const [newest, ...others] = masters.sort((a, b) => b.startTicks - a.startTicks);
-    if (!newest) return undefined;
-    // An agent killed in the middle of a start may have left two; they share the ports, so neither would be missed.
-    for (const { pid } of others) this.#do.processes.signal(pid, "SIGUSR1");
+    const master = this.#named(service) ?? this.#found(service);
+    if (!master) return undefined;
     const entry = this.#entryOf(service);
-    const foreign = !service.arguments.every((argument) => newest.commandLine.includes(argument));
-    this.#settle(entry, this.#running(entry, newest, { foreign, child: undefined }));
-    return { pid: newest.pid, sinceMs: newest.startedAtMs };
+    const foreign = !service.arguments.every((argument) => master.commandLine.includes(argument));
+    this.#settle(entry, this.#running(entry, master, { foreign, child: undefined }));
+    return { pid: master.pid, sinceMs: master.startedAtMs };
   }
 
   async start(service: Service, signal: AbortSignal): Promise<RunningProcess> {
@@ -187,6 +183,26 @@ export class SpawnServiceManager implements ServiceManager {
     entry.service = service;
     this.#entries.set(service.name, entry);
     return entry;
+  }
+
+  /** The process its pid file names, if that is what it should be. */
+  #named(service: Service): ProcessIdentity | undefined {
+    let pid: number;
+    try {
+      pid = Number(readFileSync(service.pidFile, "latin1"));
+    } catch {
+      return undefined;
+    }
+    const identity = this.#do.processes.look(pid);
+    return identity && isProgramWith(identity, service.program, service.pidFile) ? identity : undefined;
+  }
+
+  /** An agent killed in the middle of a start may have left a process whose pid file is not written yet. */
+  #found(service: Service): ProcessIdentity | undefined {
+    const found = this.#do.processes.find((identity) => isProgramWith(identity, service.program, service.pidFile));
+    // Workers carry the same command line as their master.
+    const masters = found.filter(({ parentPid }) => !found.some(({ pid }) => pid === parentPid));
+    return masters.sort((a, b) => a.startTicks - b.startTicks).at(-1);
   }
 
   async #launch(entry: Entry, signal: AbortSignal, replacedPid?: number): Promise<Running> {

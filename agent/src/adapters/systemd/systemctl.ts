@@ -2,7 +2,7 @@ import { AgentError } from "../../core/agent-error.ts";
 import { ProgramMissing, type ProgramResult, ProgramStopped, type Programs } from "../../core/system/programs.ts";
 
 /** Above the unit's own TimeoutStartSec=40, below the 60 s a controller waits for an answer. */
-export const SYSTEMCTL_TIMEOUT_MS = 45_000;
+const SYSTEMCTL_TIMEOUT_MS = 45_000;
 
 export interface UnitState {
   active: "active" | "activating" | "inactive" | "failed" | "deactivating" | "reloading";

@@ -3,7 +3,7 @@ import type { Clock } from "../clock.ts";
 import type { EventSink } from "../events/agent-events.ts";
 import type { Log } from "../log.ts";
 import type { OpenFilesLimit } from "../services/open-files.ts";
-import type { RunningProcess, ServiceManager } from "../services/service-manager.ts";
+import type { RunningProcess, Service, ServiceManager } from "../services/service-manager.ts";
 import { type Derivation, deriveRunningConfiguration } from "./derive-running-configuration.ts";
 import type { HaproxyProcess, Sockets } from "./haproxy-process.ts";
 import { haproxyService, serviceName } from "./haproxy-service.ts";
@@ -59,7 +59,7 @@ export class ConfigurationApply {
         await this.#reload(id, state.pid, sockets);
       } else {
         await store.writeRunning(id, derived.text);
-        await this.#start(id, sockets);
+        await services.start(await this.#service(id), TO_THE_END);
       }
     } catch (error) {
       await this.#goBack(id, previous, state.state);
@@ -89,9 +89,8 @@ export class ConfigurationApply {
     const { store, services } = this.#do;
     // It runs what was applied last, which may be older than what is stored; a stock agent's runs the stored file.
     const running = await store.runningText(id);
-    const sockets = this.#socketsOf(id, running ?? text);
-    known.statisticsSocket = sockets.statistics;
-    const adopted = await services.adopt(await this.#service(id, sockets));
+    known.statisticsSocket = summarize(running ?? text).statisticsSocket;
+    const adopted = await services.adopt(await this.#service(id));
     // What to start should it die.
     if (adopted && running === undefined) await store.writeRunning(id, (await this.#derive(id, text)).text);
     return adopted;
@@ -101,14 +100,9 @@ export class ConfigurationApply {
   async keepRunning(id: string, text: string, known: Known): Promise<void> {
     const derived = await this.#derive(id, text);
     await this.#do.store.writeRunning(id, derived.text);
-    const sockets = this.#socketsOf(id, text);
-    known.statisticsSocket = sockets.statistics;
+    known.statisticsSocket = known.stored.statisticsSocket;
     this.#remember(id, known, derived);
-    await this.#do.services.keepRunning(await this.#service(id, sockets));
-  }
-
-  async #start(id: string, sockets: Sockets): Promise<void> {
-    await this.#do.services.start(await this.#service(id, sockets), TO_THE_END);
+    await this.#do.services.keepRunning(await this.#service(id));
   }
 
   async #reload(id: string, pid: number, sockets: Sockets): Promise<void> {
@@ -138,7 +132,7 @@ export class ConfigurationApply {
     try {
       await store.writeRunning(id, previous);
       if (before === "stopped" || previous === undefined) return;
-      const service = await this.#service(id, this.#socketsOf(id, previous));
+      const service = await this.#service(id);
       if ((await services.state(service.name)).state === "stopped") await services.keepRunning(service);
     } catch (error) {
       log.error({ event: "load-balancer.not-restored", loadBalancerId: id, error }, "the last good file is not back");
@@ -177,11 +171,7 @@ export class ConfigurationApply {
     }
   }
 
-  #socketsOf(id: string, text: string): Sockets {
-    return { master: this.#do.store.paths(id).masterSocket, statistics: summarize(text).statisticsSocket };
-  }
-
-  async #service(id: string, sockets: Sockets) {
-    return haproxyService(this.#do.store, this.#do.process, { id, peer: await this.#do.store.peer(id), sockets });
+  async #service(id: string): Promise<Service> {
+    return haproxyService(this.#do.store, this.#do.process, { id, peer: await this.#do.store.peer(id) });
   }
 }

@@ -8,7 +8,7 @@ export interface DerivationFacts {
   maxconnOverLimit: "cap" | "refuse";
 }
 
-export type DerivationChange =
+type DerivationChange =
   | { what: "maxconn-capped"; line: number; wanted: number; capped: number; openFilesLimit: number }
   | { what: "idle-close-on-response"; section: string };
 

@@ -1,5 +1,6 @@
 import type { Service } from "../services/service-manager.ts";
-import type { HaproxyProcess, Sockets } from "./haproxy-process.ts";
+import type { HaproxyProcess } from "./haproxy-process.ts";
+import { summarize } from "./listeners.ts";
 import type { LoadBalancerStore } from "./load-balancer-store.ts";
 
 /** Stock's unit name, under every supervisor. */
@@ -15,7 +16,7 @@ export function loadBalancerOf(name: string): string {
 export function haproxyService(
   store: LoadBalancerStore,
   process: HaproxyProcess,
-  input: { id: string; peer: string; sockets: Sockets },
+  input: { id: string; peer: string },
 ): Service {
   const { running, pidFile, masterSocket } = store.paths(input.id);
   const files = ["-f", running, "-f", store.layout.groupFile];
@@ -27,6 +28,10 @@ export function haproxyService(
     checkArguments: ["-c", "-q", ...files, "-L", input.peer],
     pidFile,
     controlSocket: masterSocket,
-    ready: (pid, signal) => process.ready(pid, input.sockets, signal),
+    ready: async (pid, signal) => {
+      // Of the file as it is now: a reload may have moved the socket since the service was described.
+      const { statisticsSocket } = summarize((await store.runningText(input.id)) ?? "");
+      await process.ready(pid, { master: masterSocket, statistics: statisticsSocket }, signal);
+    },
   };
 }

@@ -163,6 +163,16 @@ test("what should run and does not is started by the next agent", async () => {
   expect(await next.loadBalancers.listeners()).toEqual([{ uuid: "f", status: "ACTIVE", type: "HTTP" }]);
 });
 
+test("a stop that was interrupted is finished by the next agent", async () => {
+  const part = make();
+  await part.upload();
+  await part.loadBalancers.act(id, "start", never);
+  await part.files.write(`${folder}/stopped`, "", { mode: 0o644 });
+  const next = make(part.files, part.machine);
+  await next.reconcile();
+  expect(part.machine.running.size).toBe(0);
+});
+
 test("one load balancer's trouble does not keep the others from starting", async () => {
   const part = make();
   await part.upload();

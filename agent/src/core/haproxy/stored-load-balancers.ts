@@ -115,7 +115,7 @@ export class StoredLoadBalancers implements LoadBalancers {
 
   /**
    * Once, when the agent starts: what should run, runs. A haproxy that went on while the agent was away is adopted as
-   * it is; everything else not stopped on purpose is started in the background, until it runs.
+   * it is; everything else not stopped on purpose is started in the background, until it runs. A stop goes to its end.
    */
   async reconcile(): Promise<void> {
     try {
@@ -131,10 +131,13 @@ export class StoredLoadBalancers implements LoadBalancers {
       const known = this.#knownOf(id, text);
       try {
         const adopted = await this.#apply.adopt(id, text, known);
-        if (adopted) {
+        const stopped = await this.#store.isStopped(id);
+        if (adopted && stopped) {
+          await this.#apply.stop(id); // an agent before us was interrupted while it stopped it
+        } else if (adopted) {
           known.cap = readCap((await this.#store.runningText(id)) ?? "");
           this.#do.events.publish("haproxy.adopted", { loadBalancerId: id, pid: adopted.pid });
-        } else if (!(await this.#store.isStopped(id))) {
+        } else if (!stopped) {
           await this.#apply.keepRunning(id, text, known);
         }
       } catch (error) {

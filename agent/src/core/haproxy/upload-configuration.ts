@@ -70,8 +70,7 @@ export class ConfigurationUpload {
     }
 
     const summary = summarize(text);
-    const sockets = { master: store.paths(id).masterSocket, statistics: summary.statisticsSocket };
-    await services.install(haproxyService(store, process, { id, peer, sockets }), AbortSignal.timeout(60_000));
+    await services.install(haproxyService(store, process, { id, peer }), AbortSignal.timeout(60_000));
     return summary;
   }
 

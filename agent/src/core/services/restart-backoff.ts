@@ -1,5 +1,5 @@
 /** The first restart is at once: one crash costs the tenant as little as possible. */
-export const FIRST_RESTART_DELAY_MS = 0;
+const FIRST_RESTART_DELAY_MS = 0;
 const SECOND_RESTART_DELAY_MS = 250;
 export const LONGEST_RESTART_DELAY_MS = 10_000;
 
