@@ -16,6 +16,7 @@ import { parseDemoSettings, repositoryRoot } from "./start/settings.ts";
  * afterwards. Whatever ends it (q, Ctrl-C, SIGTERM, a failure), the same clean-up runs; after SIGKILL the next start's.
  */
 const settings = parseDemoSettings(process.argv.slice(2));
+const CLEAN_UP_ATTEMPTS = 3;
 const startedMs = performance.now();
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) process.on(signal, () => stop.abort(signal));
@@ -65,19 +66,26 @@ async function main(): Promise<number> {
   return 0;
 }
 
-/** Gives the number of things that are still there, each of them told. */
+/**
+ * Gives the number of things that are still there, each of them told. Tried again: an impatient second Ctrl-C in a
+ * terminal ends the programs that are just then taking things away.
+ */
 async function removeEverything(before: MachineState, runId: string): Promise<number> {
-  try {
-    await cleanUp(settings.instance, settings);
-  } catch (error) {
-    console.error(`krater: the clean-up failed: ${describe(error)}`);
+  let left: string[] = [];
+  for (let attempt = 1; attempt <= CLEAN_UP_ATTEMPTS; attempt++) {
+    const failure = await cleanUp(settings.instance, settings).then(
+      () => undefined,
+      (error: unknown) => describe(error),
+    );
+    left = compareMachineStates(before, await readMachineState({ ...settings, runId }));
+    if (left.length === 0) {
+      report("nothing is left: no process, namespace, link, cgroup, mount or file");
+      return 0;
+    }
+    if (failure !== undefined) console.error(`krater: the clean-up failed: ${failure}`);
   }
-  const left = compareMachineStates(before, await readMachineState({ ...settings, runId }));
-  if (left.length === 0) report("nothing is left: no process, namespace, link, cgroup, mount or file");
-  else {
-    console.error(`krater: left behind:\n  ${left.join("\n  ")}`);
-    console.error(`krater: try again with  npm run krater -- clean --instance ${settings.instance}`);
-  }
+  console.error(`krater: left behind:\n  ${left.join("\n  ")}`);
+  console.error(`krater: try again with  npm run krater -- clean --instance ${settings.instance}`);
   return left.length;
 }
 
