@@ -10,7 +10,7 @@ const API = "http://127.0.0.1:9876";
 
 /** An answer of the API; tests name what they expect in it. */
 // biome-ignore lint/suspicious/noExplicitAny: the shape is the test's business
-export type Json = Record<string, any>;
+type Json = Record<string, any>;
 
 /** A machine of the test's own with a shim on it, as `npm run shim` starts one, and members to balance between. */
 export interface ShimMachine {
@@ -71,7 +71,10 @@ ${settings}`,
     return { status, body: (text === "" ? {} : JSON.parse(text)) as Json };
   };
   const result: ShimMachine = {
-    ...{ machine, stateDirectory, configurationFile, call },
+    machine,
+    stateDirectory,
+    configurationFile,
+    call,
     shim: undefined as unknown as Launched,
     start: async () => {
       result.shim = machine.launch("main.ts", ["--config-file", configurationFile]);
@@ -90,7 +93,10 @@ ${settings}`,
           const now = String(body["loadbalancer"]?.["provisioning_status"]);
           return now === "ACTIVE" || now === "ERROR" ? now : undefined;
         },
-        { timeoutMs: 60_000, everyMs: 50 },
+        {
+          timeoutMs: 6e4,
+          everyMs: 50,
+        },
       ),
     errorOf: async (id) => {
       const { body } = await call("GET", "/krater/v1/status");
@@ -124,7 +130,12 @@ ${settings}`,
       const enter = `--net=/run/netns/${namespace}`;
       const server = spawn("nsenter", [enter, process.execPath, program, ...identity], { stdio: "ignore" });
       onTestFinished(() => void server.kill("SIGKILL"));
-      return { name, address, port: 8080, stop: () => void server.kill("SIGKILL") };
+      return {
+        name,
+        address,
+        port: 8080,
+        stop: () => void server.kill("SIGKILL"),
+      };
     },
     get: async (url) => {
       const { code, output } = await machine.run("curl", ["-s", "-m", "3", url]);

@@ -14,12 +14,17 @@ async function createWeb(at: ShimMachine, numbers: number[]) {
   const memberSubnet = await at.subnet("members");
   const { status, body } = await at.call("POST", "/v2.0/lbaas/loadbalancers", {
     loadbalancer: {
-      ...{ name: "web", vip_subnet_id: await at.subnet("vip") },
+      name: "web",
+      vip_subnet_id: await at.subnet("vip"),
       listeners: [
         {
-          ...{ name: "http", protocol: "HTTP", protocol_port: 80 },
+          name: "http",
+          protocol: "HTTP",
+          protocol_port: 80,
           default_pool: {
-            ...{ name: "servers", protocol: "HTTP", lb_algorithm: "ROUND_ROBIN" },
+            name: "servers",
+            protocol: "HTTP",
+            lb_algorithm: "ROUND_ROBIN",
             healthmonitor: {
               type: "HTTP",
               delay: 1,
@@ -29,7 +34,10 @@ async function createWeb(at: ShimMachine, numbers: number[]) {
               url_path: "/health",
             },
             members: members.map(({ name, address, port }) => ({
-              ...{ name, address, protocol_port: port, subnet_id: memberSubnet },
+              name,
+              address,
+              protocol_port: port,
+              subnet_id: memberSubnet,
             })),
           },
         },

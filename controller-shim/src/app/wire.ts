@@ -21,6 +21,7 @@ import { freeAllLeases } from "../core/lifecycle/lease.ts";
 import { networkOf } from "../core/lifecycle/lifecycle.ts";
 import { LoadBalancerReconciler } from "../core/lifecycle/reconcile-load-balancer.ts";
 import { ReconcileLoop } from "../core/lifecycle/reconcile-loop.ts";
+import { RENEWAL_EVERY_MS, renewCertificates } from "../core/lifecycle/renew-certificates.ts";
 import type { Log } from "../core/log.ts";
 import { allocateAddress } from "../core/planning/allocate-address.ts";
 import type { ShimConfiguration } from "./config.ts";
@@ -82,7 +83,11 @@ async function start(
   const createCompute = computeDrivers["netns"];
   if (!createCompute) throw new CannotStart("there is no compute driver netns");
   const compute = createCompute({
-    ...{ instance, stateDirectory, networks, agentBundle, log },
+    instance,
+    stateDirectory,
+    networks,
+    agentBundle,
+    log,
     amphoraeMax: configuration.amphora.maximum,
     memoryPerAmphoraBytes: configuration.amphora.memory_needed_mib * 2 ** 20,
   });
@@ -91,16 +96,30 @@ async function start(
   const events = new BoundedEventLog(clock);
   const statistics = new StatisticsBuffer(store);
   const health = new AmphoraHealth({
-    ...{ store, clock, log, events, statistics },
+    store,
+    clock,
+    log,
+    events,
+    statistics,
     key: heartbeatKey(key),
-    heartbeatIntervalMs: healthSettings.heartbeat_interval_seconds * 1_000,
+    heartbeatIntervalMs: healthSettings.heartbeat_interval_seconds * 1e3,
   });
   const owner = `${instance}/${process.pid}/${randomUUID()}`;
   const reconciler = new LoadBalancerReconciler({
-    ...{ store, compute, amphoraDriver, agent, authority, networks, allocateAddress, clock, log, events, owner },
+    store,
+    compute,
+    amphoraDriver,
+    agent,
+    authority,
+    networks,
+    allocateAddress,
+    clock,
+    log,
+    events,
+    owner,
     settings: {
-      deadlineMs: configuration.reconcile.deadline_seconds * 1_000,
-      bootMs: configuration.reconcile.boot_seconds * 1_000,
+      deadlineMs: configuration.reconcile.deadline_seconds * 1e3,
+      bootMs: configuration.reconcile.boot_seconds * 1e3,
       memoryMaxBytes: configuration.amphora.memory_max_mib * 2 ** 20,
       processesMax: configuration.amphora.processes_max,
       heartbeatKey: key,
@@ -126,15 +145,27 @@ async function start(
   onStop(() => receiver.close());
 
   const watch = new AmphoraWatch({
-    ...{ store, compute, agent, clock, log, events, health, wake },
-    observeIntervalMs: healthSettings.observe_interval_seconds * 1_000,
-    heartbeatTimeoutMs: healthSettings.heartbeat_timeout_seconds * 1_000,
+    store,
+    compute,
+    agent,
+    clock,
+    log,
+    events,
+    health,
+    wake,
+    observeIntervalMs: healthSettings.observe_interval_seconds * 1e3,
+    heartbeatTimeoutMs: healthSettings.heartbeat_timeout_seconds * 1e3,
   });
   const ending = new AbortController();
   const running = [
     loop.run(ending.signal),
     watch.run(ending.signal),
-    flushStatistics(statistics, healthSettings.statistics_interval_seconds * 1_000, log, ending.signal),
+    repeat("statistics.flush", healthSettings.statistics_interval_seconds * 1_000, log, ending.signal, () =>
+      statistics.flush(),
+    ),
+    repeat("certificates.renewal", RENEWAL_EVERY_MS, log, ending.signal, async () => {
+      if (!ending.signal.aborted) await renewCertificates({ store, clock, agent, authority, log }, ending.signal);
+    }),
   ];
   onStop(async () => {
     ending.abort(new Error("the shim is stopping"));
@@ -158,13 +189,15 @@ async function start(
   ];
 }
 
-async function flushStatistics(statistics: StatisticsBuffer, everyMs: number, log: Log, signal: AbortSignal) {
-  do {
-    await clock.sleep(everyMs, signal).catch(() => undefined);
-    await statistics.flush().catch((error: unknown) => {
-      log.error({ event: "statistics.flush-failed", error: describe(error) }, "statistics could not be written yet");
+/** Runs `work` again and again, and once more when the shim stops; a failure is told and tried again. */
+async function repeat(what: string, everyMs: number, log: Log, signal: AbortSignal, work: () => Promise<void>) {
+  for (let last = false; ; last = signal.aborted) {
+    await work().catch((error: unknown) => {
+      log.error({ event: `${what}-failed`, error: describe(error) }, `${what} failed, it will be tried again`);
     });
-  } while (!signal.aborted);
+    if (last) return;
+    await clock.sleep(everyMs, signal).catch(() => undefined);
+  }
 }
 
 function claim(work: () => void): void {

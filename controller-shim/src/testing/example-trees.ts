@@ -24,7 +24,7 @@ export function readableId(prefix: string, n: number): string {
   return `${prefix}${digits.padStart(6, "0")}-${digits.padStart(4, "0").slice(-4)}-4000-8000-${digits.padStart(12, "0")}`;
 }
 
-export const loadBalancerId = readableId("1b", 1);
+const loadBalancerId = readableId("1b", 1);
 
 export function treeOf(
   listeners: ListenerTree[],

@@ -84,7 +84,18 @@ const nasty = fc.constantFrom(
   ..."\n \r \t \0 \v \f \x1b \x7f \u0085 \u2028 \u2029 \\ \" ' # % $ { } ( ) [ ] , ; : / ! -- -f ~ é 漢 \ud800".split(
     " ",
   ),
-  ...[" ", "\\n", "\\x0a", "\nglobal\n", "$HOME", "%[src]", "\u0024{HOME}", "group", "if", "unless", "&", "<"],
+  " ",
+  "\\n",
+  "\\x0a",
+  "\nglobal\n",
+  "$HOME",
+  "%[src]",
+  "\u0024{HOME}",
+  "group",
+  "if",
+  "unless",
+  "&",
+  "<",
 );
 export const nastyText = fc.oneof(
   fc.string({ unit: "binary", maxLength: 40 }),
@@ -152,16 +163,26 @@ export const admissibleTree: fc.Arbitrary<LoadBalancerTree> = fc
             };
       const members = shape.members.map((member, m) =>
         memberOf(n * 16 + m, {
-          ...{ weight: member.weight, backup: member.backup, admin_state_up: member.up },
+          weight: member.weight,
+          backup: member.backup,
+          admin_state_up: member.up,
           address: member.v6 ? `2001:db8::${m + 1}` : `203.0.113.${m + 1}`,
-          ...(member.monitored ? { monitor_address: "203.0.113.200", monitor_port: 9000 } : {}),
+          ...(member.monitored
+            ? {
+                monitor_address: "203.0.113.200",
+                monitor_port: 9e3,
+              }
+            : {}),
         }),
       );
       const monitor =
         shape.monitor === "none"
           ? undefined
           : monitorOf({
-              ...{ id: readableId("48", n), type: shape.monitor, url_path: shape.path, expected_codes: shape.codes },
+              id: readableId("48", n),
+              type: shape.monitor,
+              url_path: shape.path,
+              expected_codes: shape.codes,
               http_version: shape.version,
               domain_name: shape.version === 1.1 ? "www.example.com" : null,
             });
@@ -181,7 +202,10 @@ export const admissibleTree: fc.Arbitrary<LoadBalancerTree> = fc
                 },
                 [
                   ruleOf(n * 16 + r, {
-                    ...{ type: rule.type, compare_type: rule.compare, value: rule.value, invert: rule.invert },
+                    type: rule.type,
+                    compare_type: rule.compare,
+                    value: rule.value,
+                    invert: rule.invert,
                     key: "X-Key",
                   }),
                 ],
@@ -192,8 +216,12 @@ export const admissibleTree: fc.Arbitrary<LoadBalancerTree> = fc
           ? { "X-Forwarded-For": "true", "X-Forwarded-Port": "true", "X-Forwarded-Proto": "true" }
           : {};
       const listener = {
-        ...{ protocol: shape.protocol, protocol_port: 8000 + n, admin_state_up: shape.up, insert_headers },
-        ...{ connection_limit: shape.limit, allowed_cidrs: shape.cidrs as string[] | null },
+        protocol: shape.protocol,
+        protocol_port: 8e3 + n,
+        admin_state_up: shape.up,
+        insert_headers,
+        connection_limit: shape.limit,
+        allowed_cidrs: shape.cidrs as string[] | null,
       };
       listeners.push(listenerOf(n, listener, policies));
     }

@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
-import type { AddressInfo, Socket } from "node:net";
+import type { AddressInfo } from "node:net";
 import { createServer as createTcpServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { Duplex } from "node:stream";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { AgentCallFailed } from "../../core/drivers/agent-client.ts";
 import type { AmphoraEndpoint } from "../../core/drivers/amphora-driver.ts";
@@ -37,7 +38,7 @@ async function agentThat(
   answer: (request: IncomingMessage, response: ServerResponse, asked: Asked[]) => void,
 ): Promise<{ endpoint: AmphoraEndpoint; asked: Asked[]; connections: () => number; server: Server }> {
   const asked: Asked[] = [];
-  const sockets = new Set<Socket>();
+  const sockets = new Set<Duplex>();
   let connections = 0;
   const server = createServer(
     { cert: certificate, key: certificate, ca: authority.clientCaPem, requestCert: true, rejectUnauthorized: true },
@@ -96,12 +97,14 @@ test("each call is the one a stock controller makes, over one kept connection", 
   await calls.act(agent.endpoint, loadBalancerId, "reload", signal);
   expect(await calls.readConfiguration(agent.endpoint, loadBalancerId, signal)).toBe("global\n");
   await calls.deleteLoadBalancer(agent.endpoint, loadBalancerId, signal);
+  await calls.replaceCertificate(agent.endpoint, "PEM", signal);
   expect(agent.asked).toEqual([
     { method: "GET", url: "/1.0/info", body: "" },
     { method: "PUT", url: `/1.0/loadbalancer/${amphoraId}/${loadBalancerId}/haproxy`, body: "global\n" },
     { method: "PUT", url: `/1.0/loadbalancer/${loadBalancerId}/reload`, body: "" },
     { method: "GET", url: `/1.0/loadbalancer/${loadBalancerId}/haproxy`, body: "" },
     { method: "DELETE", url: `/1.0/listeners/${loadBalancerId}`, body: "" },
+    { method: "PUT", url: "/1.0/certificate", body: "PEM" },
   ]);
   expect(agent.connections()).toBe(1);
 });

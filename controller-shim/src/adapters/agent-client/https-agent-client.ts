@@ -78,6 +78,11 @@ export class HttpsAgentClient implements AgentClient {
     await this.#call(amphora, { method: "DELETE", path, accept: [200], idempotent: true }, signal);
   }
 
+  async replaceCertificate(amphora: AmphoraEndpoint, pem: string, signal: AbortSignal): Promise<void> {
+    const call = { method: "PUT", path: "/1.0/certificate", body: pem, accept: [202], idempotent: true } as const;
+    await this.#call(amphora, call, signal);
+  }
+
   close(): void {
     this.#agent.destroy();
   }

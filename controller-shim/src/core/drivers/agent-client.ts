@@ -18,6 +18,8 @@ export interface AgentClient {
     action: "start" | "stop" | "reload",
     signal: AbortSignal,
   ): Promise<void>;
+  /** A new server certificate and key, in force from the next connection on. */
+  replaceCertificate(amphora: AmphoraEndpoint, pem: string, signal: AbortSignal): Promise<void>;
   deleteLoadBalancer(amphora: AmphoraEndpoint, loadBalancerId: string, signal: AbortSignal): Promise<void>;
 }
 

@@ -52,18 +52,40 @@ beforeEach(async () => {
   events = new BoundedEventLog(clock);
   statistics = new StatisticsBuffer(store);
   health = new AmphoraHealth({
-    ...{ store, clock, log: silentLog, events, statistics },
+    store,
+    clock,
+    log: silentLog,
+    events,
+    statistics,
     key: heartbeatKey("key"),
-    heartbeatIntervalMs: 1_000,
+    heartbeatIntervalMs: 1e3,
   });
   clock.advance(60_000);
 });
 
 function beat(memberStatus = "UP", change: Partial<HeartbeatMessage> = {}): Buffer {
   const message: HeartbeatMessage = {
-    ...{ id: amphora.id, seq: 1, ver: 3 },
-    listeners: { [listenerId]: { status: "OPEN", stats: { tx: 10, rx: 5, conns: 2, totconns: 3, ereq: 1 } } },
-    pools: { [poolKey]: { status: memberStatus === "UP" ? "UP" : "DOWN", members: { [memberId]: memberStatus } } },
+    id: amphora.id,
+    seq: 1,
+    ver: 3,
+    listeners: {
+      [listenerId]: {
+        status: "OPEN",
+        stats: {
+          tx: 10,
+          rx: 5,
+          conns: 2,
+          totconns: 3,
+          ereq: 1,
+        },
+      },
+    },
+    pools: {
+      [poolKey]: {
+        status: memberStatus === "UP" ? "UP" : "DOWN",
+        members: { [memberId]: memberStatus },
+      },
+    },
     ...change,
   };
   const payload = deflateSync(JSON.stringify(message));
@@ -172,11 +194,16 @@ function watchWith(change: { answers?: boolean } = {}): { watch: AmphoraWatch; w
   const process = machine.processOver(store);
   machine.answering = change.answers ?? true;
   const watch = new AmphoraWatch({
-    ...{ store, clock, log: silentLog, events, health },
-    ...{ compute: process.compute, agent: process.agent },
+    store,
+    clock,
+    log: silentLog,
+    events,
+    health,
+    compute: process.compute,
+    agent: process.agent,
     wake: (id) => woken.push(id),
-    observeIntervalMs: 1_000,
-    heartbeatTimeoutMs: 10_000,
+    observeIntervalMs: 1e3,
+    heartbeatTimeoutMs: 1e4,
   });
   return { watch, woken };
 }
@@ -220,6 +247,20 @@ test("an amphora that beats is not lost, and one that answers although its beats
   machine.answering = true;
   await lookFor(watch, 60);
   expect(woken).toEqual([]);
+});
+
+test("when many fall silent at once they are replaced one after the other", async () => {
+  const { watch, woken } = watchWith({ answers: false });
+  const known = machine.amphorae.get(amphora.id);
+  if (!known) throw new Error("not there");
+  for (const id of ["second", "third"]) {
+    await store.insert("amphora", { ...amphora, id, load_balancer_id: id });
+    machine.amphorae.set(id, known);
+  }
+  await lookFor(watch, 11);
+  expect(woken).toHaveLength(1);
+  await lookFor(watch, 5);
+  expect(woken).toHaveLength(2);
 });
 
 test("silence while the shim itself stood still is nobody's fault", async () => {

@@ -23,11 +23,13 @@ export interface WatchWorld {
 }
 
 const QUESTION_MS = 3_000;
+const QUESTIONS_AT_ONCE = 16;
 
 /** Compares what should live with what does: the dead are replaced, what nobody knows is removed. */
 export class AmphoraWatch {
   readonly #world: WatchWorld;
   #lookedAtMs: number | undefined;
+  #silentLossAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: WatchWorld) {
     this.#world = world;
@@ -66,9 +68,13 @@ export class AmphoraWatch {
 
     const known = new Set(amphorae.map((amphora) => amphora.id));
     for (const id of observed.keys()) if (!known.has(id)) await this.#removeUnknown(id, signal);
+    const silent: AmphoraRow[] = [];
     for (const amphora of amphorae.filter((each) => each.status === "ALLOCATED")) {
       if (!observed.get(amphora.id)?.running) await this.#lost(amphora, "its processes have ended");
-      else await this.#checkPulse(amphora, signal);
+      else if (health.silentForMs(amphora.id) >= this.#world.heartbeatTimeoutMs) silent.push(amphora);
+    }
+    for (let n = 0; n < silent.length; n += QUESTIONS_AT_ONCE) {
+      await Promise.all(silent.slice(n, n + QUESTIONS_AT_ONCE).map((amphora) => this.#question(amphora, signal)));
     }
   }
 
@@ -80,28 +86,29 @@ export class AmphoraWatch {
     events.publish({ name: "amphora.unknown", text });
   }
 
-  async #checkPulse(amphora: AmphoraRow, signal: AbortSignal): Promise<void> {
-    const { agent, health, log, heartbeatTimeoutMs } = this.#world;
-    const silentMs = health.silentForMs(amphora.id);
-    if (silentMs < heartbeatTimeoutMs) return;
+  async #question(amphora: AmphoraRow, signal: AbortSignal): Promise<void> {
+    const { agent, clock, health, log, heartbeatTimeoutMs } = this.#world;
+    const silentS = Math.round(health.silentForMs(amphora.id) / 1_000);
     const endpoint = { amphoraId: amphora.id, address: amphora.lb_network_ip, port: AGENT_PORT };
     try {
-      // Replacing an amphora whose beats merely get lost would help nobody, and all of them at once would be a storm.
+      // Replacing an amphora whose beats merely get lost would help nobody.
       await agent.info(endpoint, AbortSignal.any([signal, AbortSignal.timeout(QUESTION_MS)]));
-      health.excuse(amphora.id);
-      log.warn(
-        { event: "heartbeat.missing", amphoraId: amphora.id, silentMs: Math.round(silentMs) },
-        "an amphora answers but its heartbeats do not arrive",
-      );
     } catch {
       signal.throwIfAborted();
-      await this.#lost(amphora, `silent for ${Math.round(silentMs / 1_000)} s and not answering`);
+      // One after the other: when all are silent at once it is the network's fault or ours, and no reason for a storm.
+      if (clock.monotonicMs() - this.#silentLossAtMs < heartbeatTimeoutMs / 2) return;
+      this.#silentLossAtMs = clock.monotonicMs();
+      await this.#lost(amphora, `silent for ${silentS} s and not answering`);
+      return;
     }
+    health.excuse(amphora.id);
+    const fields = { event: "heartbeat.missing", amphoraId: amphora.id, silentS };
+    log.warn(fields, "an amphora answers but its heartbeats do not arrive");
   }
 
   /** Its load balancer gets a new revision to realise; the reconciler sees which amphora is no good any more. */
   async #lost(amphora: AmphoraRow, why: string): Promise<void> {
-    const { store, log, events, wake } = this.#world;
+    const { store, log, events } = this.#world;
     const id = amphora.load_balancer_id;
     const marked = await store.transaction(async (tables) => {
       if (!(await tables.update("amphora", amphora.id, { status: "ERROR" }, { status: "ALLOCATED" }))) return false;
@@ -116,6 +123,6 @@ export class AmphoraWatch {
     const text = `amphora ${amphora.id.slice(0, 8)} is lost: ${why}`;
     log.warn({ event: "amphora.lost", amphoraId: amphora.id, loadBalancerId: id, why }, text);
     events.publish({ name: "amphora.lost", loadBalancerId: id, text });
-    wake(id);
+    this.#world.wake(id);
   }
 }

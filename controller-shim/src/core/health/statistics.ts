@@ -15,8 +15,14 @@ export class StatisticsBuffer {
     for (const [listenerId, { stats }] of Object.entries(message.listeners)) {
       const key = `${listenerId}/${message.id}`;
       const sum = this.#waiting.get(key) ?? {
-        ...{ loadBalancerId, listenerId, amphoraId: message.id },
-        ...{ tx: 0, rx: 0, conns: 0, totconns: 0, ereq: 0 },
+        loadBalancerId,
+        listenerId,
+        amphoraId: message.id,
+        tx: 0,
+        rx: 0,
+        conns: 0,
+        totconns: 0,
+        ereq: 0,
       };
       for (const counter of ["tx", "rx", "totconns", "ereq"] as const) sum[counter] += Math.max(0, stats[counter]);
       sum.conns = Math.max(0, stats.conns);

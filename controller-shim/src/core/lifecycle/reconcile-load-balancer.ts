@@ -84,7 +84,7 @@ export class LoadBalancerReconciler {
       await this.#amphorae.destroy(amphora, "deleted", signal);
     }
     await store.transaction(async (tables) => {
-      await this.#mustHold(await tables.get("load_balancer", loadBalancer.id));
+      this.#mustHold(await tables.get("load_balancer", loadBalancer.id));
       await removeLoadBalancer(tables, loadBalancer.id);
     });
     this.#life.onApplied(loadBalancer.id);
@@ -191,7 +191,7 @@ export function isWanting(row: LoadBalancerRow): boolean {
   return row.deleting || row.wanted_revision !== row.applied_revision;
 }
 
-export function title(row: Pick<LoadBalancerRow, "id" | "name">): string {
+function title(row: Pick<LoadBalancerRow, "id" | "name">): string {
   return row.name === "" ? `load balancer ${row.id}` : `load balancer ${row.name}`;
 }
 

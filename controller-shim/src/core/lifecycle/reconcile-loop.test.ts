@@ -61,7 +61,7 @@ test("no more than so many are worked on at once, and the others follow", async 
     Array.from({ length: 10 }, () => ({ wanted_revision: 2 })),
     3,
   );
-  reconciler.outcome = async () => void (await sleep(2));
+  reconciler.outcome = () => sleep(2, undefined);
   await sleep(60);
   expect(reconciler.mostAtOnce).toBe(3);
   expect(new Set(reconciler.seen).size).toBe(10);

@@ -38,6 +38,10 @@ class RecordingAgent implements AgentClient {
     if (this.refusal) throw this.refusal;
   }
 
+  async replaceCertificate() {
+    this.calls.push("certificate");
+  }
+
   async deleteLoadBalancer() {
     this.calls.push("delete");
     this.stored = undefined;

@@ -59,8 +59,12 @@ const features: { name: string; tree: () => LoadBalancerTree; change?: Partial<t
       treeOf(
         [
           listenerOf(1, {
-            ...{ protocol: "TCP", protocol_port: 5432, connection_limit: 1234 },
-            ...{ timeout_client_data: 60_000, timeout_member_connect: 1_000, timeout_member_data: 70_000 },
+            protocol: "TCP",
+            protocol_port: 5432,
+            connection_limit: 1234,
+            timeout_client_data: 6e4,
+            timeout_member_connect: 1e3,
+            timeout_member_data: 7e4,
             timeout_tcp_inspect: 200,
           }),
         ],
