@@ -1,7 +1,7 @@
 import { ApiFault, type FaultCode } from "../../core/api/fault.ts";
 
 /** One table turns codes into statuses; gophercloud and the CLI look at them one by one. */
-export const statusOf = {
+const statusOf = {
   invalid: 400,
   unauthorized: 401,
   forbidden: 403,

@@ -4,7 +4,7 @@ import { protocolFamily } from "../../core/store/unique-indexes.ts";
 /** How a column is stored. Booleans are 0 and 1 and lists are JSON text: the same on every engine. */
 type ColumnKind = "text" | "integer" | "real" | "boolean" | "json";
 type Columns = { [Name in TableName]: { [Column in keyof Rows[Name]]: ColumnKind } };
-export type StoredValue = string | number | null;
+type StoredValue = string | number | null;
 export type StoredRow = Record<string, StoredValue>;
 
 const common = {

@@ -61,7 +61,7 @@ export interface PoolStatus extends Statuses {
   members: MemberStatus[];
 }
 
-export interface MemberStatus extends Statuses {
+interface MemberStatus extends Statuses {
   address: string;
   protocol_port: number;
   weight: number;
