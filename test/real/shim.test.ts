@@ -119,6 +119,15 @@ realTest(
     await at.change(web.id, "PUT", listener, { listener: { allowed_cidrs: ["198.18.1.0/24"] } });
     expect(await at.get(web.vip)).toBe("m2");
 
+    const loadBalancer = `/v2.0/lbaas/loadbalancers/${web.id}`;
+    await at.change(web.id, "PUT", loadBalancer, { loadbalancer: { admin_state_up: false } });
+    expect(await at.get(web.vip)).toBe("curl 7"); // nobody listens
+    expect((await statusOf(at, web.id))["operating_status"]).toBe("OFFLINE");
+    await at.change(web.id, "PUT", loadBalancer, { loadbalancer: { admin_state_up: true } });
+    await waitFor("it to serve again", async () => (await at.get(web.vip)) === "m2");
+    const { body: status } = await at.call("GET", "/krater/v1/status");
+    expect(Object.keys(status["heartbeats"])).toEqual(["accepted"]);
+
     const refused = await at.call("POST", "/v2.0/lbaas/listeners", {
       listener: { loadbalancer_id: web.id, protocol: "UDP", protocol_port: 53 },
     });
@@ -224,6 +233,19 @@ describe("killed at any point, the next start finishes", () => {
       await expectOneAmphora(at, id);
       await at.change(id, "DELETE", `/v2.0/lbaas/loadbalancers/${id}?cascade=true`);
     }
+  });
+
+  realTest("a create, told to stop in its middle: gone within two seconds", { timeout: 60_000 }, async () => {
+    const at = await createShimMachine();
+    const vip_subnet_id = await at.subnet("vip");
+    const { body } = await at.call("POST", "/v2.0/lbaas/loadbalancers", { loadbalancer: { vip_subnet_id } });
+    await sleep(200);
+    const startedMs = performance.now();
+    at.shim.process.kill("SIGTERM");
+    expect(await at.shim.ended()).toMatchObject({ code: 0 });
+    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    await at.start();
+    expect(await at.settled(String(body["loadbalancer"]["id"]))).toBe("ACTIVE");
   });
 
   realTest("an update, a failover and a delete", { timeout: 240_000 }, async () => {

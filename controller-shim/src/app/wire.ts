@@ -25,7 +25,7 @@ import { RENEWAL_EVERY_MS, renewCertificates } from "../core/lifecycle/renew-cer
 import type { Log } from "../core/log.ts";
 import { allocateAddress } from "../core/planning/allocate-address.ts";
 import type { ShimConfiguration } from "./config.ts";
-import { claimInstance, forgetInstance } from "./instance-record.ts";
+import { claimInstance } from "./instance-record.ts";
 import { networksOf } from "./networks.ts";
 import { CannotStart, heartbeatKeyIn, lockStateDirectory } from "./state-directory.ts";
 
@@ -65,7 +65,6 @@ async function start(
 
   onStop(lockStateDirectory(stateDirectory));
   claim(() => claimInstance({ instance, stateDirectory, apiUrl }));
-  onStop(() => forgetInstance(instance));
 
   const store = await openSqliteStore(join(stateDirectory, "state.db"));
   onStop(() => store.close());
@@ -173,8 +172,9 @@ async function start(
   });
 
   const { host, port, public_url: publicUrl, token, username, password } = configuration.api;
+  const heartbeats = () => health.counts();
   const api = createApi(
-    { store, networks, computeDriver: compute, amphoraDriver, clock, events, wake, log },
+    { store, networks, computeDriver: compute, amphoraDriver, clock, events, wake, heartbeats, log },
     { credentials: { token, username, password }, publicUrl },
   );
   const served = await serveApi(api, { host, port }).catch((cause: NodeJS.ErrnoException) => {

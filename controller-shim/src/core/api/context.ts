@@ -15,6 +15,8 @@ export interface ApiContext {
   events: ShimEventLog;
   /** Tells the reconciler, after the commit, that there is work; it would find out by itself a little later. */
   wake(loadBalancerId: string): void;
+  /** What became of the datagrams on the heartbeat port, for `/krater/v1/status`. */
+  heartbeats?: () => Record<string, number>;
 }
 
 /** Without an identity service everything belongs to one project. */

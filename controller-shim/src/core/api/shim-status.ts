@@ -9,6 +9,8 @@ export interface ShimStatus {
   load_balancers: LoadBalancerStatus[];
   /** Amphorae whose load balancer is gone: on their way out. */
   stray_amphorae: AmphoraStatus[];
+  /** Datagrams on the heartbeat port since the shim started: accepted, and refused by reason. */
+  heartbeats?: Record<string, number>;
 }
 
 interface Statuses {
@@ -69,7 +71,7 @@ interface MemberStatus extends Statuses {
   subnet_id: string | null;
 }
 
-export async function shimStatus({ store }: ApiContext): Promise<ShimStatus> {
+export async function shimStatus({ store, heartbeats }: ApiContext): Promise<ShimStatus> {
   const rows = await store.list("load_balancer");
   const amphorae = (await store.list("amphora")).map((row): AmphoraStatus => {
     const { id, load_balancer_id, role, status, generation, applied_revision } = row;
@@ -84,7 +86,8 @@ export async function shimStatus({ store }: ApiContext): Promise<ShimStatus> {
     if (shown) load_balancers.push(shown);
   }
   const known = new Set(rows.map((row) => row.id));
-  return { load_balancers, stray_amphorae: amphorae.filter((each) => !known.has(each.load_balancer_id)) };
+  const stray_amphorae = amphorae.filter((each) => !known.has(each.load_balancer_id));
+  return { load_balancers, stray_amphorae, ...(heartbeats ? { heartbeats: heartbeats() } : {}) };
 }
 
 async function loadBalancerStatus(
