@@ -104,7 +104,7 @@ function packageOf(file: string): string {
 }
 
 function isTest(file: string): boolean {
-  return /\.test\.ts$/.test(file);
+  return file.endsWith(".test.ts");
 }
 
 function show(file: string): string {

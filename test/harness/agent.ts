@@ -134,7 +134,7 @@ export async function startAgent(
   }
 }
 
-export function octaviaConfiguration(values: {
+function octaviaConfiguration(values: {
   folder: string;
   basePath: string;
   port: number;
