@@ -10,6 +10,8 @@ import { HeldConnections } from "../../agent/src/adapters/haproxy/held-connectio
 import { UnixHaproxySockets } from "../../agent/src/adapters/haproxy/unix-sockets.ts";
 import { SpawnedOpenFiles } from "../../agent/src/adapters/spawn/open-files.ts";
 import { SpawnServiceManager } from "../../agent/src/adapters/spawn/spawn-service-manager.ts";
+import { SystemdOpenFiles } from "../../agent/src/adapters/systemd/open-files.ts";
+import { SystemdServiceManager } from "../../agent/src/adapters/systemd/systemd-service-manager.ts";
 import type { AgentConfiguration } from "../../agent/src/core/configuration/agent-configuration.ts";
 import type { AgentEventName, AgentEvents } from "../../agent/src/core/events/agent-events.ts";
 import { createLoadBalancers } from "../../agent/src/core/haproxy/create-load-balancers.ts";
@@ -25,7 +27,7 @@ interface PublishedEvent {
 }
 
 /** One process' worth of the haproxy part: what `app/wire.ts` makes of the real adapters. */
-export function startHaproxyPart(configuration: AgentConfiguration) {
+export function startHaproxyPart(configuration: AgentConfiguration, supervisor: "spawn" | "systemd" = "spawn") {
   const programs = new NodePrograms();
   const processes = new ProcProcesses();
   const clock = systemClock;
@@ -33,18 +35,15 @@ export function startHaproxyPart(configuration: AgentConfiguration) {
   const events: PublishedEvent[] = [];
   const live = { current: () => configuration };
   const namespace = new IpNetnsCommand(() => configuration.krater.networkNamespace);
-  const openFiles = new SpawnedOpenFiles(programs);
+  const spawnedOpenFiles = new SpawnedOpenFiles(programs);
+  const openFiles = supervisor === "systemd" ? new SystemdOpenFiles() : spawnedOpenFiles;
   const sockets = new UnixHaproxySockets();
-  const services = new SpawnServiceManager({
-    programs,
-    processes,
-    namespace,
-    openFiles,
-    clock,
-    log,
-    connections: new HeldConnections(),
-    runDirectory: () => configuration.krater.runDirectory,
-  });
+  const shared = { programs, processes, namespace, clock, log, connections: new HeldConnections() };
+  const runDirectory = () => configuration.krater.runDirectory;
+  const services =
+    supervisor === "systemd"
+      ? new SystemdServiceManager({ ...shared, files: new DiskFiles(), unitDirectory: "/etc/systemd/system" })
+      : new SpawnServiceManager({ ...shared, openFiles: spawnedOpenFiles, runDirectory });
   const part = createLoadBalancers({
     services,
     sockets,

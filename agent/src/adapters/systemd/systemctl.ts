@@ -38,6 +38,8 @@ export class Systemctl {
 
   /** What the unit's processes said since then. */
   async journal(unit: string, sinceMs: number): Promise<string> {
+    // What a process that ended just now has said may still be on its way into the journal.
+    await this.#call("journalctl", ["--sync"]);
     const since = `@${(sinceMs / 1000).toFixed(3)}`;
     const journalctlArguments = ["--unit", unit, "--since", since, "--lines", "60", "--output", "cat", "--no-pager"];
     const { exitCode, stdout } = await this.#call("journalctl", journalctlArguments);

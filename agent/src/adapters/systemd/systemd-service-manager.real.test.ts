@@ -65,7 +65,7 @@ const service: Service = {
   description: "HAProxy of load balancer 100%",
   program: "/usr/sbin/haproxy",
   arguments: ["-Ws", "-f", "/b/x/haproxy.running.cfg"],
-  checkArguments: ["-c", "-q", "-f", "/b/x/haproxy.running.cfg"],
+  checkArguments: ["-c", "-f", "/b/x/haproxy.running.cfg"],
   pidFile: "/b/x/x.pid",
   controlSocket: "/r/x.sock",
   ready: async () => undefined,
@@ -93,9 +93,9 @@ test("the unit is written once, enabled once, and says what stock's says", async
     SELinuxContext=-system_u:system_r:haproxy_t:s0
     # The folder of the control socket is in memory: after a reboot this unit comes before the agent.
     ExecStartPre=/bin/mkdir -p -m 0700 /r
-    ExecStartPre=/usr/sbin/haproxy -c -q -f /b/x/haproxy.running.cfg
+    ExecStartPre=/usr/sbin/haproxy -c -f /b/x/haproxy.running.cfg
     ExecStart=ip netns exec amphora-haproxy /usr/sbin/haproxy -Ws -f /b/x/haproxy.running.cfg
-    ExecReload=/usr/sbin/haproxy -c -q -f /b/x/haproxy.running.cfg
+    ExecReload=/usr/sbin/haproxy -c -f /b/x/haproxy.running.cfg
     ExecReload=/bin/kill -USR2 $MAINPID
     PIDFile=/b/x/x.pid
     KillMode=mixed
@@ -150,7 +150,7 @@ test("a start that fails tells what the journal says, and is not left trying", a
   });
   const all = await calls();
   expect(all.at(-2)).toBe(`systemctl stop ${name}.service`);
-  expect(all.find((call) => call.startsWith("journalctl"))).toMatch(
+  expect(all.find((call) => call.startsWith("journalctl --unit"))).toMatch(
     new RegExp(`^journalctl --unit ${name}.service --since @\\d+\\.\\d{3} --lines 60 --output cat --no-pager$`),
   );
   expect(await manager.state(name)).toEqual({ state: "stopped" });

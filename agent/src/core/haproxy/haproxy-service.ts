@@ -25,7 +25,8 @@ export function haproxyService(
     description: `HAProxy of load balancer ${input.id}`,
     program: store.configuration.haproxyAmphora.haproxyCmd,
     arguments: ["-Ws", ...files, "-p", pidFile, "-L", input.peer, "-S", `${masterSocket},mode,600`],
-    checkArguments: ["-c", "-q", ...files, "-L", input.peer],
+    // Without stock's -q, which keeps the reason of a failure from the journal.
+    checkArguments: ["-c", ...files, "-L", input.peer],
     pidFile,
     controlSocket: masterSocket,
     ready: async (pid, signal) => {
