@@ -25,10 +25,9 @@ async function startShim(machine: TestMachine) {
 test.skipIf(!hasTool("openstack"))("the session of the README, with the stock client", async () => {
   const machine = await createTestMachine();
   const shim = await startShim(machine);
-  for (const name of ["m1", "m2"]) {
-    const port = name === "m1" ? "8081" : "8082";
-    machine.launch("start/member-server.ts", ["--name", name, "--address", "198.18.2.1", "--port", port]);
-  }
+  const members = ["m1", "m2"].map((name, n) =>
+    machine.launch("start/member-server.ts", [`--name=${name}`, "--address=198.18.2.1", `--port=${8081 + n}`]),
+  );
   const environment = { OS_AUTH_TYPE: "none", OS_ENDPOINT: API };
   const openstack = async (line: string) => {
     const { code, output } = await machine.run("openstack", ["loadbalancer", ...line.split(" ")], { environment });
@@ -41,11 +40,19 @@ test.skipIf(!hasTool("openstack"))("the session of the README, with the stock cl
   expect(field("provisioning_status", created)).toBe("ACTIVE");
   await openstack("listener create --name http --protocol HTTP --protocol-port 80 --wait web");
   await openstack("pool create --name servers --protocol HTTP --lb-algorithm ROUND_ROBIN --listener http --wait");
-  await openstack(
-    "healthmonitor create --type HTTP --delay 1 --timeout 1 --max-retries 1 --url-path /health --wait servers",
-  );
-  await openstack("member create --name m1 --address 198.18.2.1 --protocol-port 8081 --wait servers");
-  await openstack("member create --name m2 --address 198.18.2.1 --protocol-port 8082 --wait servers");
+  // The client's --wait looks every 3 s; what it waits for has been seen often enough above.
+  const settled = async () => {
+    await waitFor("ACTIVE", async () => {
+      const { output } = await machine.run("curl", ["-s", `${API}/v2.0/lbaas/loadbalancers`]);
+      return output.includes('"provisioning_status":"ACTIVE"');
+    });
+  };
+  await openstack("healthmonitor create --type HTTP --delay 1 --timeout 1 --max-retries 1 --url-path /health servers");
+  for (const n of [1, 2]) {
+    await settled();
+    await openstack(`member create --name m${n} --address 198.18.2.1 --protocol-port ${8080 + n} servers`);
+  }
+  await settled();
 
   const vip = `http://${field("vip_address", created)}/`;
   const answers = new Set<string>();
@@ -78,6 +85,13 @@ test.skipIf(!hasTool("openstack"))("the session of the README, with the stock cl
 
   shim.process.kill("SIGTERM");
   expect((await shim.ended()).code).toBe(0);
+  const taken = await machine.launch("start.ts", ["--instance", machine.instance]).ended();
+  expect(taken).toMatchObject({ code: 1, output: expect.stringContaining("belongs to a shim") });
   const cleaned = await krater("clean", "--instance", machine.instance, "--state");
-  expect(cleaned.code).toBe(0);
+  expect(cleaned).toMatchObject({ code: 0, output: expect.stringContaining("removed its state") });
+  for (const member of members) {
+    member.process.kill("SIGTERM");
+    await member.ended();
+  }
+  expect(machine.leftovers()).toEqual([]);
 });

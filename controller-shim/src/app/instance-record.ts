@@ -4,7 +4,8 @@ import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
 
 /**
  * Which shim runs an instance on this machine: two of one name would fight over the same namespaces, and `krater clean`
- * must not take a living one's away. In /run: no machine outlives its boot.
+ * must not take a living one's away. It stays when the shim stops, as its amphorae do: `krater clean` reads where they
+ * are. In /run: no amphora outlives the machine's boot.
  */
 export interface InstanceRecord {
   instance: string;

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
+import { readInstanceRecord } from "./instance-record.ts";
 import { type Proof, runCheck } from "./start/check.ts";
 import { cleanUp } from "./start/clean-up.ts";
 import { Demo } from "./start/demo.ts";
@@ -96,6 +97,12 @@ async function removeEarlierRun(): Promise<void> {
   if (earlier && isRunning(earlier)) {
     throw new CannotRun(
       `another run of ${instance} is alive (pid ${earlier.owner.pid}, since ${earlier.startedAt}): stop it first, or start this one beside it: npm start -- --instance other --port ${settings.apiPort + 1}`,
+    );
+  }
+  const owner = readInstanceRecord(instance);
+  if (owner && owner.stateDirectory !== settings.shimStateDirectory) {
+    throw new CannotRun(
+      `instance ${instance} belongs to a shim with its state in ${owner.stateDirectory}: choose another name, npm start -- --instance demo`,
     );
   }
   if (existsSync(stateFolder)) report("an earlier run was killed: removing what it left");

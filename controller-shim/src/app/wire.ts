@@ -1,5 +1,6 @@
 import { randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
+import { isIPv6 } from "node:net";
 import { join, resolve } from "node:path";
 import { HttpsAgentClient } from "../adapters/agent-client/https-agent-client.ts";
 import { systemClock as clock } from "../adapters/clock/system-clock.ts";
@@ -59,8 +60,10 @@ async function start(
   onStop: (end: () => Promise<void> | void) => void,
 ): Promise<string[]> {
   const { instance, state_directory: stateDirectory, health: healthSettings } = configuration;
-  const apiUrl = `http://${configuration.api.host}:${configuration.api.port}`;
+  const { host, port, public_url: publicUrl, token, username, password } = configuration.api;
+  const apiUrl = `http://${isIPv6(host) ? `[${host}]` : host}:${port}`;
   const networks = networksOf(configuration);
+  if (process.getuid?.() !== 0) throw new CannotStart("the shim makes network namespaces, which needs root: use sudo");
   if (!existsSync(agentBundle)) throw new CannotStart(`the agent is not bundled (${agentBundle}): npm run build:agent`);
 
   onStop(lockStateDirectory(stateDirectory));
@@ -171,7 +174,6 @@ async function start(
     await Promise.all(running);
   });
 
-  const { host, port, public_url: publicUrl, token, username, password } = configuration.api;
   const heartbeats = () => health.counts();
   const api = createApi(
     { store, networks, computeDriver: compute, amphoraDriver, clock, events, wake, heartbeats, log },

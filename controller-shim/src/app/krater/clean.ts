@@ -1,4 +1,5 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmdirSync, rmSync } from "node:fs";
+import { join } from "node:path";
 import { defaultConfiguration } from "../config.ts";
 import { livingShimOf, readInstanceRecord } from "../instance-record.ts";
 import { cleanUp } from "../start/clean-up.ts";
@@ -29,14 +30,15 @@ export async function cleanInstance(instance: string, options: { removeState: bo
       `the shim of instance ${instance} is alive (pid ${shim.shim.pid}, API ${shim.apiUrl}): stop it first`,
     );
   }
-  // Without a record: of the main job, whose folder says it, or the default.
-  const stateDirectory =
-    readInstanceRecord(instance)?.stateDirectory ??
-    (run ? shimStateDirectoryOf(instance) : defaultConfiguration().state_directory);
-  await cleanUp(instance, { stateFolder: stateFolderOf(instance), shimStateDirectory: stateDirectory });
+  const stateDirectory = stateDirectoryOf(instance, run !== undefined);
+  await cleanUp(instance, {
+    stateFolder: stateFolderOf(instance),
+    shimStateDirectory: stateDirectory ?? shimStateDirectoryOf(instance),
+  });
   const lines = [`nothing of instance ${instance} runs on this machine any more`];
-  if (existsSync(stateDirectory)) {
-    if (options.removeState) rmSync(stateDirectory, { recursive: true, force: true });
+  if (stateDirectory === undefined) lines.push("where its state was is not known: nothing of that was touched");
+  else if (existsSync(stateDirectory)) {
+    if (options.removeState) removeState(stateDirectory);
     lines.push(
       options.removeState
         ? `removed its state ${stateDirectory}`
@@ -44,4 +46,23 @@ export async function cleanInstance(instance: string, options: { removeState: bo
     );
   }
   return { instance, lines };
+}
+
+/** The shim wrote it down; of the main job it is below its folder. The default folder belongs to the default instance. */
+function stateDirectoryOf(instance: string, isMainJob: boolean): string | undefined {
+  const recorded = readInstanceRecord(instance)?.stateDirectory;
+  if (recorded !== undefined) return recorded;
+  if (isMainJob) return shimStateDirectoryOf(instance);
+  const standard = defaultConfiguration();
+  return instance === standard.instance ? standard.state_directory : undefined;
+}
+
+/** What a shim makes there, by name, and the folder when that was all: it may be anybody's, /root as well. */
+function removeState(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    if (/^(state\.db(-\w+)?|shim\.lock.*|heartbeat\.key.*|pki|amphorae)$/.test(name)) {
+      rmSync(join(folder, name), { recursive: true, force: true });
+    }
+  }
+  if (readdirSync(folder).length === 0) rmdirSync(folder);
 }
