@@ -2,7 +2,7 @@
 // everything after it runs on the Node that package-lock.json names. Costs well under a second when nothing is missing.
 //   node scripts/setup.mjs run | test | bench
 import { spawnSync } from "node:child_process";
-import { accessSync, constants, existsSync, readFileSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { delimiter, join, resolve } from "node:path";
 
 const root = resolve(import.meta.dirname, "..");
@@ -27,6 +27,7 @@ const wanted = purpose === "run" ? running : testing;
 
 if (purpose === "modules") {
   if (!nodeModulesAreCurrent()) quiet("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], process.env);
+  linkNode();
   process.exit(0);
 }
 if (process.getuid?.() !== 0) stop(`${command} makes network namespaces and needs root: run  sudo ${command}`);
@@ -64,6 +65,7 @@ function installNodeModules() {
 
 /** npm writes its hidden lock file last: what it lists is there, whole. Optional platform packages may be missing. */
 function nodeModulesAreCurrent() {
+  if (!existsSync(join(root, "node_modules/.bin/node"))) return false;
   const installed = join(root, "node_modules/.package-lock.json");
   if (!existsSync(installed)) return false;
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
@@ -72,6 +74,16 @@ function nodeModulesAreCurrent() {
     ([path, { version, optional, link }]) =>
       path === "" || !path.startsWith("node_modules/") || optional || link || there[path]?.version === version,
   );
+}
+
+/** npm 9 leaves out the links of some optional packages, and `npm run` would go on with the system's own Node. */
+function linkNode() {
+  const link = join(root, "node_modules/.bin/node");
+  const name = `node-linux-${process.arch}`;
+  if (existsSync(link)) return;
+  if (!existsSync(join(root, "node_modules", name)))
+    stop(`there is no Node 24 for ${process.arch} in package-lock.json`);
+  symlinkSync(`../${name}/bin/node`, link);
 }
 
 /** Runs a program, shows its output only when it fails. */
