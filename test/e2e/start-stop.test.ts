@@ -1,5 +1,8 @@
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { expect, test } from "vitest";
 import { createTestMachine } from "../harness/main-job.ts";
+import { temporaryDirectory } from "../harness/temporary-directory.ts";
 
 test.for([
   { moment: "bundling the agent", signal: "SIGINT" },
@@ -35,6 +38,27 @@ test("after SIGKILL the next start removes what is left, and starts", async () =
   expect(machine.leftovers()).toEqual([]);
 });
 
+test("after SIGKILL krater clean removes what is left, a shim that still runs included", async () => {
+  const machine = await createTestMachine();
+  const killed = machine.launch("start.ts", ["--instance", machine.instance]);
+  await killed.says("creating listener");
+  killed.process.kill("SIGKILL");
+  await killed.ended();
+  const clean = await machine.launch("krater.ts", ["clean", "--instance", machine.instance]).ended();
+  expect(clean).toMatchObject({ code: 0, output: expect.stringContaining("nothing of instance") });
+  expect(machine.leftovers()).toEqual([]);
+});
+
+test("when nobody reads its output any more it ends and leaves nothing", async () => {
+  const machine = await createTestMachine();
+  const start = machine.launch("start.ts", ["--instance", machine.instance]);
+  await start.says("creating load balancer");
+  start.process.stdout?.destroy();
+  start.process.stderr?.destroy();
+  await start.ended();
+  expect(machine.leftovers()).toEqual([]);
+});
+
 test("a second start of the same name is refused, and the first goes on", async () => {
   const machine = await createTestMachine();
   const first = machine.launch("start.ts", ["--instance", machine.instance]);
@@ -53,6 +77,20 @@ test("not root: one line with the command to use", async () => {
   const machine = await createTestMachine();
   const { code, output } = await machine.launch("start.ts", ["--instance", machine.instance], { uid: 65_534 }).ended();
   expect(output).toBe("krater: npm start makes network namespaces and needs root: sudo npm start\n");
+  expect(code).toBe(1);
+});
+
+test.for([
+  { lacks: "bridge", words: "the kernel makes no bridges (Operation not supported): run  modprobe bridge" },
+  { lacks: "veth", words: "the kernel makes no veth pairs (Operation not supported): run  modprobe veth" },
+])("a kernel without $lacks: which module to load", async ({ lacks, words }) => {
+  const folder = await temporaryDirectory();
+  const ip = `#!/bin/sh\ncase "$*" in *"type ${lacks}"*) echo "RTNETLINK answers: Operation not supported" >&2; exit 2;; esac`;
+  await writeFile(join(folder, "ip"), `${ip}\nPATH="\${PATH#*:}" exec ip "$@"\n`, { mode: 0o755 });
+  const machine = await createTestMachine();
+  const environment = { PATH: `${folder}:${process.env["PATH"]}` };
+  const { code, output } = await machine.launch("start.ts", ["--instance", machine.instance], { environment }).ended();
+  expect(output).toContain(words);
   expect(code).toBe(1);
 });
 
