@@ -307,6 +307,9 @@ realTest(
     expect((await at.shim.ended()).code).toBe(0);
     expect(performance.now() - startedMs).toBeLessThan(2_000);
 
+    const nobody = await at.machine.launch("main.ts", [], { uid: 65_534 }).ended();
+    expect(nobody).toMatchObject({ code: 1, output: expect.stringMatching(/^krater: .* needs root: use sudo\n$/) });
+
     const bad = await at.machine.run("sh", ["-c", `printf '[api]\\nprot = 1\\n' > ${at.stateDirectory}/bad.toml`]);
     expect(bad.code).toBe(0);
     const refused = await at.machine.launch("main.ts", ["--config-file", join(at.stateDirectory, "bad.toml")]).ended();

@@ -223,6 +223,7 @@ test("an amphora whose processes have ended is given up at once and its load bal
   expect((await store.get("amphora", amphora.id))?.status).toBe("ERROR");
   const row = await store.get("load_balancer", amphora.load_balancer_id);
   expect(row).toMatchObject({
+    operating_status: "ERROR",
     provisioning_status: "PENDING_UPDATE",
     wanted_revision: exampleLoadBalancer().wanted_revision + 1,
   });

@@ -112,6 +112,9 @@ export class AmphoraWatch {
     const id = amphora.load_balancer_id;
     const marked = await store.transaction(async (tables) => {
       if (!(await tables.update("amphora", amphora.id, { status: "ERROR" }, { status: "ALLOCATED" }))) return false;
+      const others = await tables.list("amphora", { load_balancer_id: id, status: "ALLOCATED" });
+      // Nobody serves it now; the heartbeats of the next amphora say when that is over.
+      if (others.length === 0) await tables.update("load_balancer", id, { operating_status: "ERROR" });
       const row = await tables.get("load_balancer", id);
       if (row && row.wanted_revision === row.applied_revision && !row.deleting && row.error === null) {
         const wanted_revision = row.wanted_revision + 1;

@@ -8,6 +8,7 @@ import { AgentCallFailed } from "../drivers/agent-client.ts";
 import { DriverError } from "../drivers/driver-error.ts";
 import type { LoadBalancerRow } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
+import { ATTEMPTS_MAX } from "./failure.ts";
 import { LEASE_MS } from "./lease.ts";
 import type { LifecycleSettings } from "./lifecycle.ts";
 import { LoadBalancerReconciler } from "./reconcile-load-balancer.ts";
@@ -307,12 +308,13 @@ test("an ERROR load balancer is left alone until it is failed over or deleted", 
   await bench.expectSettled();
 });
 
-test("a load balancer that kills the shim again and again is given up", async () => {
+test("a load balancer that kills the shim again and again is given up, and not tried once more", async () => {
   const bench = await Bench.withLoadBalancer();
-  for (let start = 0; start < 100; start++) await bench.start({ dieAt: 12 });
-  bench.machine.failures.set("apply", new Error("still"));
-  await bench.finish();
-  expect((await bench.row())?.provisioning_status).toBe("ERROR");
+  for (let start = 0; start < ATTEMPTS_MAX; start++) await bench.start({ dieAt: 12 });
+  expect((await bench.row())?.provisioning_status).toBe("PENDING_CREATE");
+  await bench.start({ dieAt: 12 });
+  expect(await bench.row()).toMatchObject({ provisioning_status: "ERROR", attempts: 0, lease_owner: null });
+  expect((await bench.row())?.error).toContain(`given up after ${ATTEMPTS_MAX} attempts`);
 });
 
 test("a lease somebody else holds is respected, and taken over when it has run out", async () => {

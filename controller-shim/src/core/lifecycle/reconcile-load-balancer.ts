@@ -35,6 +35,11 @@ export class LoadBalancerReconciler {
     if (waitMs > 0) return { againInMs: waitMs };
     const leased = await takeLease(store, row, owner, clock);
     if (!leased) return undefined;
+    if (leased.attempts > ATTEMPTS_MAX) {
+      // Each attempt so far ended with the shim itself: one more would, too.
+      await this.#giveUp(id, `given up after ${ATTEMPTS_MAX} attempts that did not come to an end`);
+      return undefined;
+    }
     const remainingMs = this.#deadlineMs(leased) - clock.monotonicMs();
     const stop = new AbortController();
     const timer = setTimeout(() => stop.abort(new DeadlineExceeded()), Math.max(1, remainingMs));

@@ -80,6 +80,7 @@ export class ReconcileLoop {
 
   #wakeLater(id: string, ms: number): void {
     clearTimeout(this.#timers.get(id));
+    if (this.#signal?.aborted) return;
     const timer = setTimeout(() => {
       this.#timers.delete(id);
       this.wake(id);
