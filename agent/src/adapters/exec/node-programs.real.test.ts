@@ -6,10 +6,11 @@ import { ProcProcesses } from "./proc-processes.ts";
 const programs = new NodePrograms();
 
 test("a program that is not there is told apart from one that fails", async () => {
-  await expect(programs.run("/nonexistent", [], { timeoutMs: 1_000 })).rejects.toBeInstanceOf(ProgramMissing);
+  await expect(programs.run("/nonexistent/program", [], { timeoutMs: 1_000 })).rejects.toBeInstanceOf(ProgramMissing);
   expect(await programs.run("false", [], { timeoutMs: 1_000 })).toMatchObject({ exitCode: 1 });
-  expect(await programs.exists("/nonexistent")).toBe(false);
+  expect(await programs.exists("/nonexistent/program")).toBe(false);
   expect(await programs.exists("no-such-program-anywhere")).toBe(false);
+  expect(await programs.exists(import.meta.dirname)).toBe(false);
   expect(await programs.exists("true")).toBe(true);
 });
 

@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { constants } from "node:fs";
-import { access } from "node:fs/promises";
+import { access, stat } from "node:fs/promises";
 import { constants as osConstants } from "node:os";
 import {
   ProgramMissing,
@@ -67,8 +67,9 @@ export class NodePrograms implements Programs {
   async exists(program: string): Promise<boolean> {
     const folders = program.includes("/") ? [""] : (process.env["PATH"] ?? "").split(":").map((folder) => `${folder}/`);
     for (const folder of folders) {
-      const found = await access(`${folder}${program}`, constants.X_OK).then(
-        () => true,
+      const path = `${folder}${program}`;
+      const found = await Promise.all([access(path, constants.X_OK), stat(path)]).then(
+        ([, seen]) => seen.isFile(),
         () => false,
       );
       if (found) return true;

@@ -51,7 +51,11 @@ export class HaproxyProcess {
     const startedMs = this.#clock.monotonicMs();
     let askedMs = startedMs;
     while (this.#clock.monotonicMs() - startedMs < RELOAD_TIMEOUT_MS) {
-      const report = await this.#report(sockets, signal);
+      const [report, answering] = await Promise.all([this.#report(sockets, signal), this.#answering(sockets, signal)]);
+      // The new worker serves some milliseconds before its master answers again; that it is its child, the kernel knows.
+      if (answering !== undefined && answering !== before.workerPid && this.#services.owns(name, answering)) {
+        return { ok: true };
+      }
       if (!report) {
         const state = await this.#services.state(name);
         if (state.state !== "running" || state.pid !== pid) return { ok: false, reason: "died" };
@@ -59,8 +63,8 @@ export class HaproxyProcess {
         return { ok: false, reason: "died" };
       } else if (report.failedReloads > before.failedReloads) {
         return { ok: false, reason: "refused" };
-      } else if (report.workerPid !== before.workerPid) {
-        if (await this.#serves(report.workerPid, sockets, signal)) return { ok: true };
+      } else if (report.workerPid !== undefined && report.workerPid !== before.workerPid) {
+        if (sockets.statistics === undefined) return { ok: true };
       } else if (report.reloads === before.reloads && this.#clock.monotonicMs() - askedMs > ASK_AGAIN_AFTER_MS) {
         askedMs = this.#clock.monotonicMs();
         await this.#services.reload(name, signal);
@@ -92,8 +96,13 @@ export class HaproxyProcess {
   async #serves(workerPid: number | undefined, sockets: Sockets, signal: AbortSignal): Promise<boolean> {
     if (workerPid === undefined) return false;
     if (sockets.statistics === undefined) return true;
-    const answer = await this.#ask(sockets.statistics, "show info", QUERY_TIMEOUT_MS, signal);
-    return parseInfoPid(answer ?? "") === workerPid;
+    return (await this.#answering(sockets, signal)) === workerPid;
+  }
+
+  /** Which worker the statistics socket leads to. */
+  async #answering(sockets: Sockets, signal: AbortSignal): Promise<number | undefined> {
+    if (sockets.statistics === undefined) return undefined;
+    return parseInfoPid((await this.#ask(sockets.statistics, "show info", QUERY_TIMEOUT_MS, signal)) ?? "");
   }
 
   async #ask(path: string, command: string, timeoutMs: number, signal?: AbortSignal): Promise<string | undefined> {
