@@ -11,10 +11,11 @@ import { FakeLog } from "../../agent/src/testing/fake-log.ts";
 
 /**
  * A process that does nothing but beat, with everything real: haproxy's socket, the counter file, compression, the
- * datagram. `loop N`: as fast as it goes. `paced N`: one a second. Prints CPU of this thread per beat, in ms, after
+ * datagram. `loop`: as fast as it goes, `paced`: one a second; `idle`: counters stand still, as haproxy reports them,
+ * `busy`: they move, so that each beat also writes its counter file. Prints CPU of this thread per beat, in ms, after
  * the first one, which loads what is loaded once.
  */
-const [basePath = "", loadBalancerId = "", port = "", mode = "", beats = ""] = process.argv.slice(2);
+const [basePath = "", loadBalancerId = "", port = "", mode = "", traffic = "", beats = ""] = process.argv.slice(2);
 const wanted = Number(beats);
 const interval = 1_000;
 
@@ -35,7 +36,6 @@ const hurriedClock: Clock = {
     }),
 };
 
-// A load balancer with traffic: each beat sees other counters, so each one writes them.
 const haproxy = new UnixHaproxySockets();
 const busyHaproxy: HaproxySockets = {
   query: async (path, command, options) =>
@@ -59,7 +59,7 @@ const heartbeats = startHeartbeats(
         restarts: 0,
       },
     ],
-    sockets: busyHaproxy,
+    sockets: traffic === "busy" ? busyHaproxy : haproxy,
     counterStore: new CounterFile(() => basePath),
     vrrp: new KeepalivedVrrpProcess(() => basePath),
     datagrams: {

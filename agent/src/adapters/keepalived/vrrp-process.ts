@@ -1,5 +1,4 @@
 import { existsSync, readFileSync } from "node:fs";
-import { join } from "node:path";
 import type { VrrpObservation, VrrpProcess } from "../../core/heartbeat/vrrp-gate.ts";
 
 /**
@@ -18,11 +17,11 @@ export class KeepalivedVrrpProcess implements VrrpProcess {
   }
 
   #look(): VrrpObservation {
-    const folder = join(this.#basePath(), "vrrp");
-    if (!existsSync(join(folder, "octavia-keepalived.conf"))) return { configured: false };
+    const folder = `${this.#basePath()}/vrrp`;
+    if (!existsSync(`${folder}/octavia-keepalived.conf`)) return { configured: false };
     let text: string;
     try {
-      text = readFileSync(join(folder, "octavia-keepalived.pid"), "utf8");
+      text = readFileSync(`${folder}/octavia-keepalived.pid`, "utf8");
     } catch (error) {
       const missing = (error as NodeJS.ErrnoException).code === "ENOENT";
       return { configured: true, pidFile: missing ? "missing" : "unreadable" };
