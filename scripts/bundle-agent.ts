@@ -1,4 +1,5 @@
-import { resolve } from "node:path";
+import { mkdir, rename, writeFile } from "node:fs/promises";
+import { dirname, resolve } from "node:path";
 import { build } from "esbuild";
 
 const root = resolve(import.meta.dirname, "..");
@@ -15,7 +16,7 @@ export const agentV8Flags = ["--no-opt", "--no-maglev"];
 
 /** One CommonJS file: starts faster than ESM and 10 MB smaller than unbundled sources (measured). 0.15 s. */
 export async function bundleAgent(): Promise<void> {
-  const { metafile } = await build({
+  const { metafile, outputFiles } = await build({
     entryPoints: [resolve(root, "agent/src/app/main.ts")],
     outfile: agentBundle,
     bundle: true,
@@ -27,6 +28,7 @@ export async function bundleAgent(): Promise<void> {
     sourcemap: true,
     logLevel: "warning",
     metafile: true,
+    write: false,
     banner: { js: `"use strict";require("node:v8").setFlagsFromString(${JSON.stringify(agentV8Flags.join(" "))});` },
   });
   // `import { z }` takes the whole of zod with it, every language included: 430 kB of code, 7 MB of memory, 60 ms.
@@ -34,6 +36,12 @@ export async function bundleAgent(): Promise<void> {
     Object.entries(inputs).filter(([file, { bytesInOutput }]) => /zod.*locales/.test(file) && bytesInOutput > 0),
   );
   if (taken.length > 0) throw new Error('the agent bundles all of zod: write `import * as z from "zod/mini"`');
+  // By rename: an amphora that boots at this instant reads the old bundle or the new one.
+  await mkdir(dirname(agentBundle), { recursive: true });
+  for (const { path, contents } of outputFiles) {
+    await writeFile(`${path}.${process.pid}`, contents);
+    await rename(`${path}.${process.pid}`, path);
+  }
 }
 
 if (import.meta.main) await bundleAgent();

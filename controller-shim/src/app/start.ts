@@ -43,7 +43,7 @@ async function main(): Promise<number> {
   let failure: unknown;
   let demo: Demo | undefined;
   try {
-    await bundleAgent(stop.signal);
+    await bundleAgent();
     demo = await Demo.start(settings, ledger, report, stop.signal);
     if (settings.check) proofs = await runCheck(demo, report, stop.signal);
     else await showLive(demo, { input: process.stdin, output: process.stdout }, () => stop.abort("q"), stop.signal);
@@ -109,19 +109,23 @@ async function removeEarlierRun(): Promise<void> {
   await cleanUp(instance, settings);
 }
 
-/** The bundle's script is a tool of the repository, not a part of this package: it is run, not imported. */
-async function bundleAgent(signal: AbortSignal): Promise<void> {
+/**
+ * The bundle's script is a tool of the repository, not a part of this package: it is run, not imported. Never cut off,
+ * by a Ctrl-C in the terminal either: it takes a quarter of a second and would leave half of its files.
+ */
+async function bundleAgent(): Promise<void> {
   report("bundling the agent");
   const child = spawn(process.execPath, ["scripts/bundle-agent.ts"], {
     cwd: repositoryRoot,
+    detached: true,
     stdio: ["ignore", "inherit", "inherit"],
     timeout: 30_000,
-    signal,
   });
   const code = await new Promise<number | null>((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", resolve);
   });
+  stop.signal.throwIfAborted();
   if (code !== 0) throw new Error(`bundling the agent failed (exit code ${code}): try  npm run build:agent`);
 }
 
