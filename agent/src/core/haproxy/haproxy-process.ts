@@ -9,6 +9,8 @@ const POLL_EVERY_MS = 2;
 const QUERY_TIMEOUT_MS = 250;
 /** haproxy retries for 2 s to bind a taken port, and reads thousands of certificates in seconds. */
 const RELOAD_TIMEOUT_MS = 30_000;
+/** It was told to stop before its master answered again: only a machine at its limit keeps it from doing so. */
+const OLD_WORKER_TIMEOUT_MS = 2_000;
 /** A signal sent to a master that is not yet in its loop is lost. */
 const ASK_AGAIN_AFTER_MS = 1_000;
 
@@ -51,11 +53,7 @@ export class HaproxyProcess {
     const startedMs = this.#clock.monotonicMs();
     let askedMs = startedMs;
     while (this.#clock.monotonicMs() - startedMs < RELOAD_TIMEOUT_MS) {
-      const [report, answering] = await Promise.all([this.#report(sockets, signal), this.#answering(sockets, signal)]);
-      // The new worker serves some milliseconds before its master answers again; that it is its child, the kernel knows.
-      if (answering !== undefined && answering !== before.workerPid && this.#services.owns(name, answering)) {
-        return { ok: true };
-      }
+      const report = await this.#report(sockets, signal);
       if (!report) {
         const state = await this.#services.state(name);
         if (state.state !== "running" || state.pid !== pid) return { ok: false, reason: "died" };
@@ -63,8 +61,11 @@ export class HaproxyProcess {
         return { ok: false, reason: "died" };
       } else if (report.failedReloads > before.failedReloads) {
         return { ok: false, reason: "refused" };
-      } else if (report.workerPid !== undefined && report.workerPid !== before.workerPid) {
-        if (sockets.statistics === undefined) return { ok: true };
+      } else if (report.workerPid !== before.workerPid) {
+        if (await this.#serves(report.workerPid, sockets, signal)) {
+          await this.#oldOneStops(before.workerPid, sockets, signal);
+          return { ok: true };
+        }
       } else if (report.reloads === before.reloads && this.#clock.monotonicMs() - askedMs > ASK_AGAIN_AFTER_MS) {
         askedMs = this.#clock.monotonicMs();
         await this.#services.reload(name, signal);
@@ -72,6 +73,17 @@ export class HaproxyProcess {
       await this.#clock.sleep(POLL_EVERY_MS, signal);
     }
     return { ok: false, reason: "no answer" };
+  }
+
+  /** The new worker serves; for an instant the old one does too, and would answer by the old configuration. */
+  async #oldOneStops(workerPid: number | undefined, sockets: Sockets, signal: AbortSignal): Promise<void> {
+    if (workerPid === undefined) return;
+    const untilMs = this.#clock.monotonicMs() + OLD_WORKER_TIMEOUT_MS;
+    while (this.#clock.monotonicMs() < untilMs) {
+      const info = await this.#ask(sockets.master, `@!${workerPid} show info`, QUERY_TIMEOUT_MS, signal);
+      if (!/^Stopping: 0$/m.test(info ?? "")) return; // it stops, or is gone
+      await this.#clock.sleep(POLL_EVERY_MS, signal);
+    }
   }
 
   /** Weights, addresses and states of servers as they are now, for the next worker. Undefined: no answer. */
@@ -96,13 +108,8 @@ export class HaproxyProcess {
   async #serves(workerPid: number | undefined, sockets: Sockets, signal: AbortSignal): Promise<boolean> {
     if (workerPid === undefined) return false;
     if (sockets.statistics === undefined) return true;
-    return (await this.#answering(sockets, signal)) === workerPid;
-  }
-
-  /** Which worker the statistics socket leads to. */
-  async #answering(sockets: Sockets, signal: AbortSignal): Promise<number | undefined> {
-    if (sockets.statistics === undefined) return undefined;
-    return parseInfoPid((await this.#ask(sockets.statistics, "show info", QUERY_TIMEOUT_MS, signal)) ?? "");
+    const answer = await this.#ask(sockets.statistics, "show info", QUERY_TIMEOUT_MS, signal);
+    return parseInfoPid(answer ?? "") === workerPid;
   }
 
   async #ask(path: string, command: string, timeoutMs: number, signal?: AbortSignal): Promise<string | undefined> {
