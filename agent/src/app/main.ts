@@ -27,6 +27,7 @@ switch (commandLine.kind) {
     break;
   case "wrong":
     fail(EXIT_BAD_CONFIGURATION, commandLine.reason);
+    break;
   case "run":
     run(commandLine.configFiles).catch((error: unknown) => {
       const bad = error instanceof ConfigurationError || error instanceof AgentError;
