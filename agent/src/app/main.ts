@@ -18,15 +18,13 @@ import { type RunningAgent, startAgent } from "./wire.ts";
 const STOP_WITHIN_MS = 1_800;
 
 const commandLine = parseCommandLine(process.argv.slice(2));
+if (commandLine.kind === "wrong") fail(EXIT_BAD_CONFIGURATION, commandLine.reason);
 switch (commandLine.kind) {
   case "help":
     process.stdout.write(HELP);
     break;
   case "version":
     process.stdout.write(`${VERSION}\n`);
-    break;
-  case "wrong":
-    fail(EXIT_BAD_CONFIGURATION, commandLine.reason);
     break;
   case "run":
     run(commandLine.configFiles).catch((error: unknown) => {
@@ -66,7 +64,7 @@ function dieLoudly(log: AdjustableLog): void {
 }
 
 /** What has been started so far must not hold the process. Writing to stderr is synchronous on Linux. */
-function fail(code: number, reason: string): never {
+function fail(code: number, reason: string): void {
   process.stderr.write(`krater agent: ${reason.replaceAll("\n", " ")}\n`);
   process.exit(code);
 }

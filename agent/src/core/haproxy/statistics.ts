@@ -14,7 +14,7 @@ export interface FrontendStatistics {
   scur: number;
 }
 
-export interface BackendStatistics {
+interface BackendStatistics {
   status: string;
   /** Status by server name. */
   members: Record<string, string>;

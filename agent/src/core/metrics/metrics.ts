@@ -6,7 +6,7 @@ import type { HeartbeatCounts } from "../heartbeat/loop.ts";
 import { metric, type Sample } from "./prometheus-text.ts";
 
 export interface Metrics {
-  /** Everything the agent counts, in Prometheus text format (`PROMETHEUS_CONTENT_TYPE`). */
+  /** Everything the agent counts, in Prometheus text format 0.0.4. */
   render(): Promise<string>;
 }
 

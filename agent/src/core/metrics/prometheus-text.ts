@@ -1,5 +1,4 @@
 /** Prometheus text exposition format 0.0.4. Own code, as prom-client costs 1.5 MB of the agent's memory. */
-export const PROMETHEUS_CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8";
 
 export interface Sample {
   value: number;
