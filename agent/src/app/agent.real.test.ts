@@ -1,5 +1,7 @@
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { readFile, rm, stat, writeFile } from "node:fs/promises";
 import { request as httpRequest } from "node:http";
 import { join } from "node:path";
@@ -235,6 +237,24 @@ test("a bad start is one line and exit 78", async () => {
     expect(stderr.trim().split("\n")).toHaveLength(1);
     expect(stderr).not.toContain("insecure-test-key");
   }
+});
+
+test("a port in use is one line and an exit, and no heartbeat claims otherwise", async () => {
+  const agent = await start();
+  const sink = createSocket("udp4");
+  onTestFinished(() => void sink.close());
+  sink.bind(0, "127.0.0.1");
+  await once(sink, "listening");
+  let beats = 0;
+  sink.on("message", () => beats++);
+  const second = join(agent.folder, "second.conf");
+  await writeFile(second, `[health_manager]\ncontroller_ip_port_list = 127.0.0.1:${sink.address().port}\n`);
+  const files = ["amphora-agent.conf", "krater.conf", "second.conf"];
+  const { code, stderr } = await runBundle(files.flatMap((name) => ["--config-file", join(agent.folder, name)]));
+  expect(code).toBe(1);
+  expect(stderr).toMatch(/^krater agent: listen EADDRINUSE.*\n$/);
+  expect(beats).toBe(0);
+  expect((await agent.call("GET", "/")).status).toBe(200);
 });
 
 test("help and version need nothing", async () => {

@@ -79,6 +79,7 @@ defaults
     timeout client 2s
     timeout server 2s
     mode http
+    load-server-state-from-file global
 frontend prometheus-exporter-internal-endpoint
     bind ${agent.basePath}/exporter.sock
     default_backend prometheus-exporter-internal

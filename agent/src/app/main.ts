@@ -64,7 +64,7 @@ function dieLoudly(log: AdjustableLog): void {
 }
 
 /** What has been started so far must not hold the process. Writing to stderr is synchronous on Linux. */
-function fail(code: number, reason: string): void {
+function fail(code: number, reason: string): never {
   process.stderr.write(`krater agent: ${reason.replaceAll("\n", " ")}\n`);
   process.exit(code);
 }
