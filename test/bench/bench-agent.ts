@@ -1,23 +1,32 @@
-import { readFile } from "node:fs/promises";
+import type { Agent } from "node:https";
 import { type RunningAgent, startAgent } from "../harness/agent.ts";
 import { benchFolder, onEnd } from "./cleanup.ts";
 import { benchConfiguration, SIZES, type SizeName } from "./configuration.ts";
+import { prepareClient, type TlsClient } from "./tls-client.ts";
 
 export const loadBalancerId = "1b000001-0001-4000-8000-000000000001";
 
-/** An agent of the benchmark's own, gone with its haproxy when the benchmark ends. */
-export async function benchAgent(
-  settings: Parameters<typeof startAgent>[1] = {},
-): Promise<{ agent: RunningAgent; destroy: () => Promise<void> }> {
-  const agent = await startAgent(await benchFolder(), settings);
-  const destroy = onEnd(() => agent.destroy());
-  return { agent, destroy };
+export interface BenchAgent {
+  agent: RunningAgent;
+  client: TlsClient;
+  destroy: () => Promise<void>;
 }
 
-/** What a stock controller does for a change: upload, then reload. */
-export async function pushConfiguration(agent: RunningAgent, text: string): Promise<void> {
-  await expectStatus(agent, "PUT", `/1.0/loadbalancer/${agent.amphoraId}/${loadBalancerId}/haproxy`, text);
-  await expectStatus(agent, "PUT", `/1.0/loadbalancer/${loadBalancerId}/reload`);
+/** An agent of the benchmark's own, gone with its haproxy when the benchmark ends. */
+export async function benchAgent(settings: Parameters<typeof startAgent>[1] = {}): Promise<BenchAgent> {
+  const agent = await startAgent(await benchFolder(), settings);
+  const destroy = onEnd(() => agent.destroy());
+  return { agent, client: await prepareClient(agent), destroy };
+}
+
+/** What a controller does for a change: upload, then reload; each on a connection of its own unless given one. */
+export async function pushConfiguration(
+  { agent, client }: { agent: RunningAgent; client: TlsClient },
+  text: string,
+  connection?: Agent,
+): Promise<void> {
+  await client.put(`/1.0/loadbalancer/${agent.amphoraId}/${loadBalancerId}/haproxy`, text, connection);
+  await client.put(`/1.0/loadbalancer/${loadBalancerId}/reload`, "", connection);
 }
 
 export function configurationFor(agent: RunningAgent, size: SizeName, firstPort: number, revision = 0): string {
@@ -25,11 +34,3 @@ export function configurationFor(agent: RunningAgent, size: SizeName, firstPort:
 }
 
 export const statisticsSocket = (agent: RunningAgent): string => `${agent.basePath}/${loadBalancerId}.sock`;
-
-async function expectStatus(agent: RunningAgent, method: string, path: string, body?: string): Promise<void> {
-  const answer = await agent.call(method, path, body === undefined ? {} : { body });
-  if (answer.status < 200 || answer.status > 299) {
-    const log = (await readFile(agent.logPath, "utf8")).slice(-2_000);
-    throw new Error(`${method} ${path}: ${answer.status} ${answer.body.toString()}\n${log}`);
-  }
-}

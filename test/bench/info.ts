@@ -14,7 +14,7 @@ const PATH = "/1.0/info";
 
 /** Latency of `GET /1.0/info`, beside a bare node https server in a process of its own with the same RSA-2048 key. */
 export async function benchInfo(): Promise<BenchResult> {
-  const { agent, destroy } = await benchAgent();
+  const { agent, client, destroy } = await benchAgent();
   const barePort = await freePort();
   const bareServer = spawn(
     process.execPath,
@@ -22,7 +22,6 @@ export async function benchInfo(): Promise<BenchResult> {
     { stdio: "ignore" },
   );
   onEnd(() => bareServer.kill("SIGKILL"));
-  const client = await prepareClient(agent);
   const bare = await prepareClient(agent, barePort);
   await waitFor("the bare server to listen", () => bare.canConnect());
 

@@ -4,6 +4,7 @@ import { cleanUp, cleanUpOnSignals } from "./cleanup.ts";
 import { benchHeartbeat } from "./heartbeat.ts";
 import { benchInfo } from "./info.ts";
 import { benchMemory } from "./memory.ts";
+import { benchRender } from "./render.ts";
 import { type BenchResult, misses, table, writeResults } from "./report.ts";
 import { benchStart } from "./start.ts";
 
@@ -13,6 +14,7 @@ const benchmarks: Record<string, () => Promise<BenchResult>> = {
   info: benchInfo,
   apply: benchApply,
   heartbeat: benchHeartbeat,
+  render: benchRender,
   memory: benchMemory,
 };
 

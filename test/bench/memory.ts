@@ -8,7 +8,7 @@ import { SIZES, type SizeName, sizeNames } from "./configuration.ts";
 import { swallowDatagrams } from "./datagram-sink.ts";
 import { agentProcesses, memoryOf, type ProcessMemory } from "./numbers.ts";
 import type { BenchResult } from "./report.ts";
-import { keptAlive, prepareClient } from "./tls-client.ts";
+import { keptAlive } from "./tls-client.ts";
 
 const REQUESTS = 100;
 const BEATS_S = 60;
@@ -70,13 +70,12 @@ interface Measured {
 async function measure(size: SizeName, controllerPort: number, firstPort: number): Promise<Measured> {
   const nodeBinary = join(await benchFolder(), "node");
   await copyFile(process.execPath, nodeBinary);
-  const { agent, destroy } = await benchAgent({
+  const { agent, client, destroy } = await benchAgent({
     nodeBinary,
     heartbeats: { controllers: `127.0.0.1:${controllerPort}`, heartbeatIntervalS: INTERVAL_S },
   });
   const before = await memoryOfAgent(agent);
-  await pushConfiguration(agent, configurationFor(agent, size, firstPort));
-  const client = await prepareClient(agent);
+  await pushConfiguration({ agent, client }, configurationFor(agent, size, firstPort));
   const connection = keptAlive();
   for (let n = 0; n < REQUESTS; n++) await client.get("/1.0/info", n % 2 === 0 ? connection : undefined);
   connection.destroy();

@@ -6,18 +6,16 @@ import { benchAgent } from "./bench-agent.ts";
 import { onEnd } from "./cleanup.ts";
 import { median, percentile, timed } from "./numbers.ts";
 import type { BenchResult } from "./report.ts";
-import { prepareClient } from "./tls-client.ts";
 
 const RUNS = 15;
 const STOCK_MS = 2_051;
 
 /** From exec of the bundle to the first 200 over mutual TLS, beside a bare node https server started the same way. */
 export async function benchStart(): Promise<BenchResult> {
-  const { agent } = await benchAgent();
+  const { agent, client } = await benchAgent();
   await agent.stop();
   const files = ["amphora-agent.conf", "krater.conf"].flatMap((name) => ["--config-file", join(agent.folder, name)]);
   const bare = join(import.meta.dirname, "bare-https-server.cjs");
-  const client = await prepareClient(agent);
   const agentMs: number[] = [];
   const bareMs: number[] = [];
   for (let run = 0; run < RUNS; run++) {

@@ -7,8 +7,10 @@ import type { RunningAgent } from "../harness/agent.ts";
 export interface TlsClient {
   /** True when somebody listens on the port. */
   canConnect(): Promise<boolean>;
-  /** One request; the status. Without `agent` on a connection of its own, closed afterwards. */
-  get(path: string, agent?: Agent): Promise<number>;
+  /** One request; the status. Without `connection` on a connection of its own, closed afterwards. */
+  get(path: string, connection?: Agent): Promise<number>;
+  /** One request, which must be answered with 202. */
+  put(path: string, body: string, connection?: Agent): Promise<void>;
   /** TCP and TLS handshake, nothing more, then away. */
   handshake(): Promise<void>;
 }
@@ -25,6 +27,20 @@ export async function prepareClient(target: RunningAgent, port = target.port): P
     servername: target.amphoraId,
     maxVersion: "TLSv1.2" as const,
   };
+  const ask = (method: string, path: string, body: string, agent: Agent | false): Promise<[number, string]> =>
+    new Promise((resolve, reject) => {
+      const headers = { "content-length": String(Buffer.byteLength(body)) };
+      const outgoing = request({ ...tls, method, path, agent, headers, timeout: 30_000 }, (incoming) => {
+        let text = "";
+        incoming.setEncoding("utf8").on("data", (part: string) => {
+          text += part;
+        });
+        incoming.once("end", () => resolve([incoming.statusCode ?? 0, text]));
+      });
+      outgoing.once("timeout", () => outgoing.destroy(new Error(`${method} ${path}: no answer within 30 s`)));
+      outgoing.once("error", reject);
+      outgoing.end(body);
+    });
   return {
     canConnect: () =>
       new Promise((resolve) => {
@@ -35,16 +51,11 @@ export async function prepareClient(target: RunningAgent, port = target.port): P
         });
         socket.once("error", () => resolve(false));
       }),
-    get: (path, agent) =>
-      new Promise((resolve, reject) => {
-        const outgoing = request({ ...tls, path, agent: agent ?? false, timeout: 10_000 }, (incoming) => {
-          incoming.resume();
-          incoming.once("end", () => resolve(incoming.statusCode ?? 0));
-        });
-        outgoing.once("timeout", () => outgoing.destroy(new Error("no answer within 10 s")));
-        outgoing.once("error", reject);
-        outgoing.end();
-      }),
+    get: async (path, connection) => (await ask("GET", path, "", connection ?? false))[0],
+    put: async (path, body, connection) => {
+      const [status, text] = await ask("PUT", path, body, connection ?? false);
+      if (status !== 202) throw new Error(`PUT ${path}: ${status} ${text}`);
+    },
     handshake: () =>
       new Promise((resolve, reject) => {
         const socket = connectTls(tls, () => {
