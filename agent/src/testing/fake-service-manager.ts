@@ -83,6 +83,11 @@ export class FakeServiceManager implements ServiceManager {
     return { state: "restarting", reason: known.reason ?? "died", attempt: known.attempt };
   }
 
+  /** Its processes have children with pids of their own, from 10,000. */
+  owns(name: string, pid: number): boolean {
+    return this.machine.running.has(name) && pid >= 10_000;
+  }
+
   async output(name: string): Promise<string> {
     return this.machine.broken.get(name) ?? "";
   }

@@ -67,6 +67,28 @@ test("the write side is ended with the command, the whole answer comes back", as
   expect(await sockets.query(path, "show info", { timeoutMs: 1_000 })).toBe("asked: show info\n");
 });
 
+test("a conversation asks one process several things, and knows when it is gone", async () => {
+  let other: Socket | undefined;
+  const path = await serve((socket) => {
+    other = socket;
+    socket.on("data", (data: Buffer) => {
+      const command = data.toString().trim();
+      if (command !== "hang") socket.write(`${command === "prompt" ? "" : `said ${command}\n`}\n> `);
+    });
+  });
+  const conversation = await sockets.converse(path);
+  expect(await conversation.ask("a", { timeoutMs: 1_000 })).toBe("said a\n");
+  expect(await conversation.ask("b", { timeoutMs: 1_000 })).toBe("said b\n");
+  await expect(conversation.ask("hang", { timeoutMs: 30 })).rejects.toThrow(/no answer within 30 ms/);
+  expect(conversation.hasEnded()).toBe(false);
+  const hanging = conversation.ask("hang", { timeoutMs: 1_000 });
+  other?.destroy();
+  await expect(hanging).rejects.toThrow(/closed|ECONNRESET/);
+  await expect(conversation.ask("c", { timeoutMs: 1_000 })).rejects.toThrow();
+  expect(conversation.hasEnded()).toBe(true);
+  await expect(sockets.converse("/nonexistent/s")).rejects.toThrow(/ENOENT/);
+});
+
 test("a held connection tells its end once, and not after it was released", async () => {
   const open: Socket[] = [];
   const path = await serve((socket) => open.push(socket));

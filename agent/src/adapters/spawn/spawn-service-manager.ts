@@ -156,6 +156,11 @@ export class SpawnServiceManager implements ServiceManager {
     }
   }
 
+  owns(name: string, pid: number): boolean {
+    const now = this.#entries.get(name)?.now;
+    return now?.kind === "running" && this.#do.processes.look(pid)?.parentPid === now.pid;
+  }
+
   async output(name: string): Promise<string> {
     return this.#entries.get(name)?.output.sinceMark() ?? "";
   }

@@ -155,6 +155,11 @@ export class SystemdServiceManager implements ServiceManager {
     return { state: "restarting", reason: entry.now.reason, attempt: restarts };
   }
 
+  owns(name: string, pid: number): boolean {
+    const now = this.#entries.get(name)?.now;
+    return now?.kind === "running" && this.#do.processes.look(pid)?.parentPid === now.identity.pid;
+  }
+
   async output(name: string): Promise<string> {
     return this.#systemctl.journal(unitOf(name), this.#entries.get(name)?.sinceMs ?? this.#do.clock.nowMs());
   }

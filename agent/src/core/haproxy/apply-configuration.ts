@@ -2,9 +2,9 @@ import { AgentError } from "../agent-error.ts";
 import type { Clock } from "../clock.ts";
 import type { EventSink } from "../events/agent-events.ts";
 import type { Log } from "../log.ts";
-import type { OpenFilesLimit } from "../services/open-files.ts";
 import type { RunningProcess, Service, ServiceManager } from "../services/service-manager.ts";
-import { type Derivation, deriveRunningConfiguration } from "./derive-running-configuration.ts";
+import type { Derivations } from "./derivations.ts";
+import type { Derivation } from "./derive-running-configuration.ts";
 import type { HaproxyProcess, Sockets } from "./haproxy-process.ts";
 import { haproxyService, serviceName } from "./haproxy-service.ts";
 import type { Known } from "./known.ts";
@@ -16,7 +16,7 @@ export interface ApplyDependencies {
   store: LoadBalancerStore;
   process: HaproxyProcess;
   services: ServiceManager;
-  openFiles: OpenFilesLimit;
+  derivations: Derivations;
   clock: Clock;
   log: Log;
   events: EventSink;
@@ -56,7 +56,7 @@ export class ConfigurationApply {
         // The statistics socket of the new configuration may be another one: the old worker answers on the old one.
         const running = { ...sockets, statistics: known.statisticsSocket };
         await Promise.all([store.writeRunning(id, derived.text), this.#saveServersState(id, running)]);
-        await this.#reload(id, state.pid, sockets);
+        await this.#reload(id, state.pid, { before: running, after: sockets });
       } else {
         await store.writeRunning(id, derived.text);
         await services.start(await this.#service(id), TO_THE_END);
@@ -105,7 +105,7 @@ export class ConfigurationApply {
     await this.#do.services.keepRunning(await this.#service(id));
   }
 
-  async #reload(id: string, pid: number, sockets: Sockets): Promise<void> {
+  async #reload(id: string, pid: number, sockets: { before: Sockets; after: Sockets }): Promise<void> {
     const { process, services } = this.#do;
     const name = serviceName(id);
     const outcome = await process.reload(name, pid, sockets);
@@ -151,9 +151,7 @@ export class ConfigurationApply {
   }
 
   async #derive(id: string, text: string): Promise<Derivation & { ok: true }> {
-    const openFilesLimit = await this.#do.openFiles.limit();
-    const { maxconnOverLimit } = this.#do.store.configuration.krater;
-    const derived = deriveRunningConfiguration(text, { openFilesLimit, maxconnOverLimit });
+    const derived = await this.#do.derivations.take(text);
     if (derived.ok) return derived;
     const details = `${this.#do.store.paths(id).stored}:${derived.line}: ${derived.reason}`;
     throw new AgentError("action-failed", "the stored configuration cannot run here", { details });

@@ -24,9 +24,12 @@ const IDLE_CLOSE = "idle-close-on-response";
  * allows (`haproxy -c` does not test it, the start would fail), and `option idle-close-on-response` in every HTTP
  * frontend, so that a reload fails no request on an idle connection. Text is latin1, one character per byte.
  */
-export function deriveRunningConfiguration(text: string, facts: DerivationFacts): Derivation {
+export function deriveRunningConfiguration(
+  text: string,
+  facts: DerivationFacts,
+  sections: readonly Section[] = parseSections(text.split("\n")),
+): Derivation {
   const lines = text.split("\n");
-  const sections = parseSections(lines);
   const changes: DerivationChange[] = [];
 
   const wanted = globalMaxconn(sections);

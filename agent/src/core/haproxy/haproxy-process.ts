@@ -1,6 +1,6 @@
 import type { Clock } from "../clock.ts";
 import type { ServiceManager } from "../services/service-manager.ts";
-import type { HaproxySockets } from "./haproxy-sockets.ts";
+import type { Conversation, HaproxyConversations, HaproxySockets } from "./haproxy-sockets.ts";
 import { type MasterReport, parseInfoPid, parseMasterReport } from "./master-report.ts";
 
 /** Fine: what a reload costs is measured against bare haproxy's. A query is a tenth of a millisecond of CPU. */
@@ -20,15 +20,28 @@ export interface Sockets {
   statistics: string | undefined;
 }
 
+interface Reload {
+  name: string;
+  pid: number;
+  before: MasterReport;
+  /** A connection to the worker from before. */
+  old: Conversation | undefined;
+  sockets: Sockets;
+}
+
 export type ReloadOutcome = { ok: true } | { ok: false; reason: "refused" | "died" | "no answer" };
 
 /** What is true of a haproxy process, as it says itself. */
 export class HaproxyProcess {
-  readonly #sockets: HaproxySockets;
+  readonly #sockets: HaproxySockets & HaproxyConversations;
   readonly #services: ServiceManager;
   readonly #clock: Clock;
 
-  constructor(dependencies: { sockets: HaproxySockets; services: ServiceManager; clock: Clock }) {
+  constructor(dependencies: {
+    sockets: HaproxySockets & HaproxyConversations;
+    services: ServiceManager;
+    clock: Clock;
+  }) {
     this.#sockets = dependencies.sockets;
     this.#services = dependencies.services;
     this.#clock = dependencies.clock;
@@ -44,16 +57,34 @@ export class HaproxyProcess {
     }
   }
 
-  /** Reloads and says what came of it: a new worker is proven, or the old one goes on. */
-  async reload(name: string, pid: number, sockets: Sockets): Promise<ReloadOutcome> {
+  /**
+   * Reloads and says what came of it. Done is when a new worker of this very master answers and the old one takes no
+   * more connections. The old one is asked on a connection from before: its master is silent for ten more milliseconds.
+   */
+  async reload(name: string, pid: number, sockets: { before: Sockets; after: Sockets }): Promise<ReloadOutcome> {
     const signal = new AbortController().signal;
-    const before = await this.#firstReport(sockets, signal);
-    if (before?.masterPid !== pid) return { ok: false, reason: "no answer" };
-    await this.#services.reload(name, signal);
+    const { statistics } = sockets.before;
+    const [before, old] = await Promise.all([
+      this.#firstReport(sockets.before, signal),
+      statistics === undefined ? undefined : this.#sockets.converse(statistics).catch(() => undefined),
+    ]);
+    try {
+      if (before?.masterPid !== pid) return { ok: false, reason: "no answer" };
+      await this.#services.reload(name, signal);
+      return await this.#outcome({ name, pid, before, old, sockets: sockets.after }, signal);
+    } finally {
+      old?.close();
+    }
+  }
+
+  async #outcome(reload: Reload, signal: AbortSignal): Promise<ReloadOutcome> {
+    const { name, pid, before, old, sockets } = reload;
     const startedMs = this.#clock.monotonicMs();
     let askedMs = startedMs;
     while (this.#clock.monotonicMs() - startedMs < RELOAD_TIMEOUT_MS) {
-      const report = await this.#report(sockets, signal);
+      const [report, answering] = await Promise.all([this.#report(sockets, signal), this.#answering(sockets, signal)]);
+      const isNew = answering !== undefined && answering !== before.workerPid;
+      if (isNew && old && this.#services.owns(name, answering) && (await isStopping(old))) return { ok: true };
       if (!report) {
         const state = await this.#services.state(name);
         if (state.state !== "running" || state.pid !== pid) return { ok: false, reason: "died" };
@@ -108,8 +139,13 @@ export class HaproxyProcess {
   async #serves(workerPid: number | undefined, sockets: Sockets, signal: AbortSignal): Promise<boolean> {
     if (workerPid === undefined) return false;
     if (sockets.statistics === undefined) return true;
-    const answer = await this.#ask(sockets.statistics, "show info", QUERY_TIMEOUT_MS, signal);
-    return parseInfoPid(answer ?? "") === workerPid;
+    return (await this.#answering(sockets, signal)) === workerPid;
+  }
+
+  /** Which worker the statistics socket leads to. */
+  async #answering(sockets: Sockets, signal: AbortSignal): Promise<number | undefined> {
+    if (sockets.statistics === undefined) return undefined;
+    return parseInfoPid((await this.#ask(sockets.statistics, "show info", QUERY_TIMEOUT_MS, signal)) ?? "");
   }
 
   async #ask(path: string, command: string, timeoutMs: number, signal?: AbortSignal): Promise<string | undefined> {
@@ -118,5 +154,14 @@ export class HaproxyProcess {
     } catch {
       return undefined; // not there yet, or re-executing
     }
+  }
+}
+
+/** True as well when it is gone already. */
+async function isStopping(worker: Conversation): Promise<boolean> {
+  try {
+    return !/^Stopping: 0$/m.test(await worker.ask("show info", { timeoutMs: QUERY_TIMEOUT_MS }));
+  } catch {
+    return worker.hasEnded();
   }
 }

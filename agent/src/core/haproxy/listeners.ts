@@ -1,4 +1,4 @@
-import { linesOf, parseSections } from "./configuration-sections.ts";
+import { linesOf, parseSections, type Section } from "./configuration-sections.ts";
 import type { ListenerSummary } from "./load-balancers.ts";
 
 /** What a stored configuration says about itself, read once per upload. */
@@ -8,8 +8,10 @@ export interface ConfigurationSummary {
   statisticsSocket: string | undefined;
 }
 
-export function summarize(text: string): ConfigurationSummary {
-  const sections = parseSections(text.split("\n"));
+export function summarize(
+  text: string,
+  sections: readonly Section[] = parseSections(text.split("\n")),
+): ConfigurationSummary {
   const listeners = sections
     .filter((section) => section.kind === "frontend")
     .map((section): ListenerSummary => {

@@ -32,6 +32,7 @@ function make(files = new FakeFiles(), machine = new FakeMachine()) {
       },
     },
     sockets: {
+      converse: async () => Promise.reject(new Error("nobody to talk to")),
       // A master that reports a new worker, or one more failure, for every reload asked for.
       query: async (_path, command) => {
         if (command !== "show proc") return "";

@@ -8,10 +8,11 @@ import type { ServiceEvent, ServiceManager } from "../services/service-manager.t
 import type { Files } from "../system/files.ts";
 import { ConfigurationApply } from "./apply-configuration.ts";
 import type { ConfigurationCheck } from "./configuration-check.ts";
+import { Derivations } from "./derivations.ts";
 import { readCap } from "./derive-running-configuration.ts";
 import { HaproxyProcess } from "./haproxy-process.ts";
 import { loadBalancerOf, serviceName } from "./haproxy-service.ts";
-import type { HaproxySockets } from "./haproxy-sockets.ts";
+import type { HaproxyConversations, HaproxySockets } from "./haproxy-sockets.ts";
 import { requireIdentifier } from "./identifiers.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import type { Known } from "./known.ts";
@@ -31,7 +32,7 @@ export interface LoadBalancerDependencies {
   files: Files;
   check: ConfigurationCheck;
   services: ServiceManager;
-  sockets: HaproxySockets;
+  sockets: HaproxySockets & HaproxyConversations;
   openFiles: OpenFilesLimit;
   clock: Clock;
   log: Log;
@@ -51,8 +52,10 @@ export class StoredLoadBalancers implements LoadBalancers {
     this.#do = dependencies;
     this.#store = new LoadBalancerStore(dependencies.files, dependencies.configuration);
     const process = new HaproxyProcess(dependencies);
-    this.#upload = new ConfigurationUpload({ ...dependencies, store: this.#store, process });
-    this.#apply = new ConfigurationApply({ ...dependencies, store: this.#store, process });
+    const { openFiles } = dependencies;
+    const derivations = new Derivations({ store: this.#store, openFiles });
+    this.#upload = new ConfigurationUpload({ ...dependencies, store: this.#store, process, derivations });
+    this.#apply = new ConfigurationApply({ ...dependencies, store: this.#store, process, derivations });
     dependencies.services.subscribe((event) => this.#heard(event));
   }
 

@@ -1,15 +1,14 @@
 import { AgentError } from "../agent-error.ts";
 import type { Log } from "../log.ts";
-import type { OpenFilesLimit } from "../services/open-files.ts";
 import type { ServiceManager } from "../services/service-manager.ts";
 import type { StagedFile } from "../system/files.ts";
 import type { ConfigurationCheck } from "./configuration-check.ts";
-import { deriveRunningConfiguration } from "./derive-running-configuration.ts";
+import type { Derivations } from "./derivations.ts";
 import type { HaproxyProcess } from "./haproxy-process.ts";
 import { haproxyService } from "./haproxy-service.ts";
 import { peerName } from "./identifiers.ts";
 import { composeLineMaps, translateWords } from "./line-map.ts";
-import { type ConfigurationSummary, summarize } from "./listeners.ts";
+import type { ConfigurationSummary } from "./listeners.ts";
 import type { LoadBalancerStore } from "./load-balancer-store.ts";
 import type { UploadRequest } from "./load-balancers.ts";
 import { stripGroup } from "./strip-group.ts";
@@ -19,7 +18,7 @@ export interface UploadDependencies {
   process: HaproxyProcess;
   check: ConfigurationCheck;
   services: ServiceManager;
-  openFiles: OpenFilesLimit;
+  derivations: Derivations;
   log: Log;
 }
 
@@ -38,9 +37,7 @@ export class ConfigurationUpload {
     const stripped = stripGroup(request.configuration.toString("latin1"));
     const { text } = stripped;
 
-    const openFilesLimit = await this.#do.openFiles.limit();
-    const { maxconnOverLimit } = store.configuration.krater;
-    const derived = deriveRunningConfiguration(text, { openFilesLimit, maxconnOverLimit });
+    const { derived, summary } = await this.#do.derivations.make(text);
     if (!derived.ok) {
       const line = stripped.lineMap[derived.line - 1] ?? derived.line;
       throw await this.#refused(id, text, `${store.paths(id).candidate}:${line}: ${derived.reason}`);
@@ -69,7 +66,6 @@ export class ConfigurationUpload {
       await store.removeCandidate(id).catch((error: unknown) => this.#warn(id, error));
     }
 
-    const summary = summarize(text);
     await services.install(haproxyService(store, process, { id, peer }), AbortSignal.timeout(60_000));
     return summary;
   }

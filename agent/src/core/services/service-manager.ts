@@ -26,6 +26,9 @@ export interface ServiceManager {
 
   state(name: string): Promise<ServiceState>;
 
+  /** Whether process `pid` is a child of the service's main process, as the kernel says. */
+  owns(name: string, pid: number): boolean;
+
   /** What the program said since its last start or reload (bounded, newest last). */
   output(name: string): Promise<string>;
 
