@@ -17,15 +17,20 @@ export function onEnd(cleanup: Cleanup): () => Promise<void> {
   };
 }
 
-/** Last registered first; one failure does not keep the others from being undone. */
-export async function cleanUp(): Promise<void> {
-  for (let cleanup = pending.pop(); cleanup; cleanup = pending.pop()) {
-    try {
-      await cleanup();
-    } catch (error) {
-      console.error(`clean-up: ${error instanceof Error ? error.message : String(error)}`);
+let cleaning: Promise<void> | undefined;
+
+/** Last registered first; one failure does not keep the others from being undone. Once: later callers wait for it. */
+export function cleanUp(): Promise<void> {
+  cleaning ??= (async () => {
+    for (let cleanup = pending.pop(); cleanup; cleanup = pending.pop()) {
+      try {
+        await cleanup();
+      } catch (error) {
+        console.error(`clean-up: ${error instanceof Error ? error.message : String(error)}`);
+      }
     }
-  }
+  })();
+  return cleaning;
 }
 
 /** Ctrl-C and SIGTERM leave nothing behind. A second signal while cleaning up is not listened to. */
@@ -35,6 +40,8 @@ export function cleanUpOnSignals(): void {
     process.on(signal, () => {
       if (stopping) return;
       stopping = true;
+      // The benchmark under way fails as its processes go; that is no news, and its failure must not end us earlier.
+      process.on("uncaughtException", () => undefined);
       void cleanUp().finally(() => process.exit(code));
     });
   }

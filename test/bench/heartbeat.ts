@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { agentNodeFlags, agentV8Flags } from "../../scripts/bundle-agent.ts";
 import { ask, startBareHaproxy } from "./bare-haproxy.ts";
-import { benchFolder } from "./cleanup.ts";
+import { benchFolder, onEnd } from "./cleanup.ts";
 import { benchConfiguration, SIZES, type SizeName, sizeNames } from "./configuration.ts";
 import { swallowDatagrams } from "./datagram-sink.ts";
 import type { BenchResult, Figure } from "./report.ts";
@@ -62,10 +62,13 @@ interface WorkerReport {
 
 async function runWorker(args: string[]): Promise<WorkerReport> {
   const script = join(import.meta.dirname, "heartbeat-worker.ts");
-  const { stdout } = await run(process.execPath, [...agentNodeFlags, ...agentV8Flags, script, ...args], {
-    timeout: 120_000,
-  });
-  return JSON.parse(stdout) as WorkerReport;
+  const working = run(process.execPath, [...agentNodeFlags, ...agentV8Flags, script, ...args], { timeout: 120_000 });
+  const end = onEnd(() => working.child.kill("SIGKILL"));
+  try {
+    return JSON.parse((await working).stdout) as WorkerReport;
+  } finally {
+    await end();
+  }
 }
 
 /** What reading the same answer costs when nothing is done with it. */
