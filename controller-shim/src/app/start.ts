@@ -96,7 +96,7 @@ async function removeEarlierRun(): Promise<void> {
   const earlier = readRunRecord(stateFolder);
   if (earlier && isRunning(earlier)) {
     throw new CannotRun(
-      `another run of ${instance} is alive (pid ${earlier.owner.pid}, since ${earlier.startedAt}): stop it first, or start this one beside it: npm start -- --instance other --port ${settings.apiPort + 1}`,
+      `another run of ${instance} is alive (pid ${earlier.owner.pid}, since ${earlier.startedAt}): stop it with Ctrl-C there, or  kill ${earlier.owner.pid}`,
     );
   }
   const owner = readInstanceRecord(instance);

@@ -65,6 +65,20 @@ test("a refusal is told in the API's words", async () => {
   expect({ code, error }).toEqual({ code: 1, error: "krater: not found here" });
 });
 
+test("a shim that wants a token: from the environment alone", async () => {
+  const server = createServer((request, response) => {
+    if (request.headers["x-auth-token"] === "a-secret") response.end('{"load_balancers":[],"stray_amphorae":[]}');
+    else response.writeHead(401).end('{"faultstring":"no token"}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  onTestFinished(() => void server.close());
+  const KRATER_URL = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const without = await krater(["status"], { KRATER_URL });
+  expect(without.code).toBe(1);
+  expect(without.error).toContain("KRATER_TOKEN");
+  expect((await krater(["status"], { KRATER_URL, KRATER_TOKEN: "a-secret" })).code).toBe(0);
+});
+
 test("amphora list is a table, or JSON for scripts", async () => {
   const url = await shim({ "/v2.0/octavia/amphorae": { amphorae: known } });
   const table = await krater(["amphora", "list"], { KRATER_URL: url });

@@ -21,7 +21,6 @@ export interface CommandLineIo {
 
 interface GlobalOptions {
   url: string;
-  token?: string;
   json: boolean;
 }
 
@@ -50,7 +49,7 @@ export async function runCommandLine(args: readonly string[], io: CommandLineIo)
       );
     }
     if (error instanceof ApiRefused && error.status === 401)
-      io.error("Give the API's token with --token or KRATER_TOKEN.");
+      io.error("Give the API's token in the environment: KRATER_TOKEN.");
     return EXIT.error;
   }
 }
@@ -59,8 +58,9 @@ function buildProgram(io: CommandLineIo): Command {
   const { environment } = io;
   const program = new Command("krater")
     .description("Looks at load balancers of a controller shim, and cleans up after one.")
+    // A token among the arguments would be there for every user of the machine to read.
+    .addHelpText("after", "\nKRATER_TOKEN in the environment: the API's token, where it wants one.")
     .option("--url <url>", "where the shim's API is (KRATER_URL)", environment["KRATER_URL"] || DEFAULT_URL)
-    .option("--token <token>", "the API's token, where it wants one (KRATER_TOKEN)")
     .option("--json", "print JSON, for scripts", false)
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.error(text.trimEnd()) })
     .showHelpAfterError("(krater --help lists the commands)")
@@ -70,10 +70,10 @@ function buildProgram(io: CommandLineIo): Command {
     for (const line of json() ? [JSON.stringify(value, null, 2)] : people()) io.out(line);
   };
   const api = () => {
-    const { url, token } = program.opts<GlobalOptions>();
+    const { url } = program.opts<GlobalOptions>();
     if (!URL.canParse(url) || !/^https?:/.test(url))
       program.error(`error: --url ${url} is no http URL`, { exitCode: 2 });
-    return new ApiClient({ url, token: token ?? environment["KRATER_TOKEN"] });
+    return new ApiClient({ url, token: environment["KRATER_TOKEN"] });
   };
 
   program

@@ -71,7 +71,7 @@ async function checkAddresses(settings: DemoSettings): Promise<void> {
     const taken = links.find((link) => link.addr_info?.some((address) => address.local.startsWith(prefix)));
     if (taken) {
       throw new CannotRun(
-        `network ${network} is in use on link ${taken.ifname}: remove that link, or, if an earlier run left it, npm run krater -- clean --instance ${taken.ifname.split("-")[0]}`,
+        `network ${network} is in use on link ${taken.ifname}: remove that link, or choose others: npm start -- --networks 198.19.16.0/24,198.19.17.0/24,198.19.18.0/24`,
       );
     }
   }
