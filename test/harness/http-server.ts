@@ -13,7 +13,8 @@ import { octaviaRoutes } from "../../agent/src/adapters/http/octavia-routes.ts";
 import { type ServerOptions, startServer } from "../../agent/src/adapters/http/server.ts";
 import { ServerIdentity } from "../../agent/src/adapters/http/server-identity.ts";
 import { EventStream } from "../../agent/src/core/events/event-stream.ts";
-import type { LoadBalancers } from "../../agent/src/core/haproxy/load-balancers.ts";
+import type { Certificates, LoadBalancers } from "../../agent/src/core/haproxy/load-balancers.ts";
+import { KeyedLock } from "../../agent/src/core/keyed-lock.ts";
 import { FakeLog } from "../../agent/src/testing/fake-log.ts";
 import { type Answer, type CallOptions, callAgent } from "./agent.ts";
 import { type TestCertificate, TestCertificateAuthority } from "./certificates.ts";
@@ -97,23 +98,33 @@ export async function createTestServer(folder: string, options: TestServerOption
     log,
   });
   const stored = new Map<string, Buffer>();
+  // One change after the other, as both ports promise.
+  const lock = new KeyedLock();
   const change = (id: string, what: string) => running.beforeChange(id, what);
   const loadBalancers: LoadBalancers = {
-    upload: async ({ loadBalancerId, configuration }) => {
-      await change(loadBalancerId, "upload");
-      stored.set(loadBalancerId, configuration);
-    },
+    upload: ({ loadBalancerId, configuration }, signal) =>
+      lock.hold(loadBalancerId, signal, async () => {
+        await change(loadBalancerId, "upload");
+        stored.set(loadBalancerId, configuration);
+      }),
     read: async (id) => stored.get(id),
-    act: async (id, action) => {
-      await change(id, action);
-      return { effective: action };
-    },
-    delete: async (id) => {
-      await change(id, "delete");
-      stored.delete(id);
-    },
+    act: (id, action, signal) =>
+      lock.hold(id, signal, async () => {
+        await change(id, action);
+        return { effective: action };
+      }),
+    delete: (id, signal) =>
+      lock.hold(id, signal, async () => {
+        await change(id, "delete");
+        stored.delete(id);
+      }),
     listeners: async () => [],
     observe: async () => [],
+  };
+  const certificates: Certificates = {
+    write: (id, name, content, signal) => lock.hold(id, signal, async () => void stored.set(`${id}/${name}`, content)),
+    md5: async () => undefined,
+    delete: async () => undefined,
   };
   const versions = {
     hostname: "amphora",
@@ -126,11 +137,7 @@ export async function createTestServer(folder: string, options: TestServerOption
     [
       ...octaviaRoutes({
         loadBalancers,
-        certificates: {
-          write: async (id, name, content) => void stored.set(`${id}/${name}`, content),
-          md5: async () => undefined,
-          delete: async () => undefined,
-        },
+        certificates,
         system: {
           info: async () => versions,
           details: () => Promise.reject(new Error("not here")),

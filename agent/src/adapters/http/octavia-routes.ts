@@ -8,7 +8,6 @@ import type {
 } from "../../contract/rest.ts";
 import { AgentError } from "../../core/agent-error.ts";
 import { requireCertificateName, requireIdentifier } from "../../core/haproxy/identifiers.ts";
-import { KeyedLock } from "../../core/haproxy/keyed-lock.ts";
 import type { Certificates, LoadBalancerAction, LoadBalancers } from "../../core/haproxy/load-balancers.ts";
 import type { SystemFacts } from "../../core/system/system-facts.ts";
 import { bodyLimits } from "./request-body.ts";
@@ -32,8 +31,6 @@ const ok: MessageBody = { message: "OK" };
  */
 export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
   const { loadBalancers, certificates, system } = deps;
-  /** Changes of one load balancer are made one after the other, its certificates' among them; reads take no lock. */
-  const lock = new KeyedLock();
 
   const discovery: Route["handle"] = async (context) =>
     json(context, 200, { api_version: "1.0" } satisfies VersionDiscovery);
@@ -88,9 +85,7 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
     const amphoraId = parameter(context, "amp");
     requireIdentifier(amphoraId);
     const { content, md5 } = await context.env.readBody(bodyLimits.configuration);
-    await lock.hold(loadBalancerId, context.env.signal, () =>
-      loadBalancers.upload({ amphoraId, loadBalancerId, configuration: content }, context.env.signal),
-    );
+    await loadBalancers.upload({ amphoraId, loadBalancerId, configuration: content }, context.env.signal);
     return json(context, 202, ok, { etag: md5 });
   };
 
@@ -107,25 +102,21 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
     context.set("subject", { action });
     if (!isAction(action)) throw new AgentError("unknown-action", "unknown action");
     const loadBalancerId = loadBalancerOf(context, "id");
-    const { effective } = await lock.hold(loadBalancerId, context.env.signal, () =>
-      loadBalancers.act(loadBalancerId, action, context.env.signal),
-    );
+    const { effective } = await loadBalancers.act(loadBalancerId, action, context.env.signal);
     return json(context, 202, { message: "OK", details: detailsOf(effective, loadBalancerId) } satisfies MessageBody);
   };
 
   const remove: Route["handle"] = async (context) => {
     context.set("subject", { action: "delete" });
     const loadBalancerId = loadBalancerOf(context, "id");
-    await lock.hold(loadBalancerId, context.env.signal, () => loadBalancers.delete(loadBalancerId, context.env.signal));
+    await loadBalancers.delete(loadBalancerId, context.env.signal);
     return json(context, 200, ok);
   };
 
   const storeCertificate: Route["handle"] = async (context) => {
     const { loadBalancerId, certificateName } = certificateOf(context);
     const { content, md5 } = await context.env.readBody(bodyLimits.pem);
-    await lock.hold(loadBalancerId, context.env.signal, () =>
-      certificates.write(loadBalancerId, certificateName, content),
-    );
+    await certificates.write(loadBalancerId, certificateName, content, context.env.signal);
     return json(context, 200, ok, { etag: md5 });
   };
 
@@ -138,7 +129,7 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
 
   const removeCertificate: Route["handle"] = async (context) => {
     const { loadBalancerId, certificateName } = certificateOf(context);
-    await lock.hold(loadBalancerId, context.env.signal, () => certificates.delete(loadBalancerId, certificateName));
+    await certificates.delete(loadBalancerId, certificateName, context.env.signal);
     return json(context, 200, ok);
   };
 

@@ -6,7 +6,7 @@ import { createSecureContext } from "node:tls";
 import { AgentError } from "../../core/agent-error.ts";
 import { ConfigurationError } from "../../core/configuration/configuration-error.ts";
 import type { EventSink } from "../../core/events/agent-events.ts";
-import { KeyedLock } from "../../core/haproxy/keyed-lock.ts";
+import { KeyedLock } from "../../core/keyed-lock.ts";
 import type { Log } from "../../core/log.ts";
 import type { Files } from "../../core/system/files.ts";
 

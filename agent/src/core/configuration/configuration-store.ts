@@ -1,6 +1,6 @@
 import { AgentError } from "../agent-error.ts";
 import type { EventSink } from "../events/agent-events.ts";
-import { KeyedLock } from "../haproxy/keyed-lock.ts";
+import { KeyedLock } from "../keyed-lock.ts";
 import type { Log } from "../log.ts";
 import type { Files } from "../system/files.ts";
 import type { KraterConfiguration } from "./agent-configuration.ts";

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { LiveConfiguration } from "../configuration/agent-configuration.ts";
+import type { KeyedLock } from "../keyed-lock.ts";
 import type { Files } from "../system/files.ts";
 import { requireCertificateName, requireIdentifier } from "./identifiers.ts";
 import { layoutOf, pathsOf } from "./layout.ts";
@@ -9,14 +10,17 @@ import type { Certificates } from "./load-balancers.ts";
 export class CertificateStore implements Certificates {
   readonly #files: Files;
   readonly #configuration: LiveConfiguration;
+  readonly #lock: KeyedLock;
 
-  constructor(files: Files, configuration: LiveConfiguration) {
+  constructor(files: Files, configuration: LiveConfiguration, lock: KeyedLock) {
     this.#files = files;
     this.#configuration = configuration;
+    this.#lock = lock;
   }
 
-  async write(loadBalancerId: string, name: string, content: Buffer): Promise<void> {
-    await this.#files.write(this.#path(loadBalancerId, name), content, { mode: 0o600 });
+  async write(loadBalancerId: string, name: string, content: Buffer, signal: AbortSignal): Promise<void> {
+    const path = this.#path(loadBalancerId, name);
+    await this.#lock.hold(loadBalancerId, signal, () => this.#files.write(path, content, { mode: 0o600 }));
   }
 
   async md5(loadBalancerId: string, name: string): Promise<string | undefined> {
@@ -24,8 +28,9 @@ export class CertificateStore implements Certificates {
     return content && createHash("md5").update(content).digest("hex");
   }
 
-  async delete(loadBalancerId: string, name: string): Promise<void> {
-    await this.#files.remove(this.#path(loadBalancerId, name));
+  async delete(loadBalancerId: string, name: string, signal: AbortSignal): Promise<void> {
+    const path = this.#path(loadBalancerId, name);
+    await this.#lock.hold(loadBalancerId, signal, () => this.#files.remove(path));
   }
 
   #path(loadBalancerId: string, name: string): string {

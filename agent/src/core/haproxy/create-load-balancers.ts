@@ -1,3 +1,4 @@
+import { KeyedLock } from "../keyed-lock.ts";
 import { CertificateStore } from "./certificate-store.ts";
 import type { Certificates, LoadBalancers } from "./load-balancers.ts";
 import { type LoadBalancerDependencies, StoredLoadBalancers } from "./stored-load-balancers.ts";
@@ -8,10 +9,11 @@ export function createLoadBalancers(dependencies: LoadBalancerDependencies): {
   certificates: Certificates;
   reconcile(): Promise<void>;
 } {
-  const loadBalancers = new StoredLoadBalancers(dependencies);
+  const lock = new KeyedLock();
+  const loadBalancers = new StoredLoadBalancers(dependencies, lock);
   return {
     loadBalancers,
-    certificates: new CertificateStore(dependencies.files, dependencies.configuration),
+    certificates: new CertificateStore(dependencies.files, dependencies.configuration, lock),
     reconcile: () => loadBalancers.reconcile(),
   };
 }

@@ -104,7 +104,7 @@ describe.skipIf(!hasTool("haproxy"))("load balancers where it is hard", () => {
       await writeFile(join(basePath, "filler"), Buffer.alloc(1 << 20)).catch(() => undefined);
       await expect(act(part, "reload")).rejects.toMatchObject({ code: "storage-failed" });
       expect(await fetchBody(port)).toBe("one");
-      await expect(part.certificates.write(id, "a.pem", Buffer.alloc(9_000))).rejects.toMatchObject({
+      await expect(part.certificates.write(id, "a.pem", Buffer.alloc(9_000), never)).rejects.toMatchObject({
         code: "storage-failed",
       });
       expect(await part.certificates.md5(id, "a.pem")).toBeUndefined();
@@ -175,6 +175,7 @@ describe.skipIf(!hasTool("haproxy"))("load balancers where it is hard", () => {
     await waitFor("the new one alone", async () => !haproxiesOf(part.folder).includes(stockPid));
     expect(await fetchBody(port)).toBe("two");
     expect(await act(part, "reload")).toBe("reload");
+    expect(part.events.map(({ name }) => name)).not.toContain("haproxy.died");
   });
 
   test("the death of a stock agent's haproxy is noticed and repaired", async () => {
@@ -209,7 +210,7 @@ describe.skipIf(!hasTool("haproxy"))("load balancers where it is hard", () => {
     const part = await startHaproxyHere();
     const { basePath } = part.configuration.haproxyAmphora;
     await upload(part, exampleText({ basePath, id, port: await freePort() }));
-    await part.certificates.write(id, "a.pem", Buffer.from("secret"));
+    await part.certificates.write(id, "a.pem", Buffer.from("secret"), never);
     await act(part, "start");
     await act(part, "stop");
     const folder = join(basePath, id);

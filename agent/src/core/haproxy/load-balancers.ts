@@ -1,4 +1,7 @@
-/** The load balancers of this amphora, as routes see them. One object serves `/1.0` and `/krater/v1`. */
+/**
+ * The load balancers of this amphora, as routes see them. One object serves `/1.0` and `/krater/v1`. Changes of one load
+ * balancer are made one after the other, its certificates' among them; reads wait for nobody.
+ */
 export interface LoadBalancers {
   /**
    * Stores a checked configuration; nothing is started or reloaded (`PUT /1.0/loadbalancer/{amp}/{lb}/haproxy`).
@@ -55,8 +58,8 @@ export interface LoadBalancerObservation {
 
 /** Certificates and other PEM files of a load balancer, stored verbatim. */
 export interface Certificates {
-  write(loadBalancerId: string, name: string, content: Buffer): Promise<void>;
+  write(loadBalancerId: string, name: string, content: Buffer, signal: AbortSignal): Promise<void>;
   /** md5 of the stored bytes in lower-case hex, or undefined. */
   md5(loadBalancerId: string, name: string): Promise<string | undefined>;
-  delete(loadBalancerId: string, name: string): Promise<void>;
+  delete(loadBalancerId: string, name: string, signal: AbortSignal): Promise<void>;
 }

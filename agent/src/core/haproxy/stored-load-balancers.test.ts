@@ -17,7 +17,7 @@ function make(files = new FakeFiles(), machine = new FakeMachine()) {
   const services = new FakeServiceManager(machine);
   const log = new FakeLog();
   const events: string[] = [];
-  const check = { words: "", calls: [] as string[] };
+  const check = { words: "", calls: [] as string[], before: async () => {} };
   const configuration = exampleConfiguration();
   const refuseReload = { now: false };
   const workers = { reported: 1 };
@@ -28,6 +28,7 @@ function make(files = new FakeFiles(), machine = new FakeMachine()) {
     check: {
       check: async ({ files: [candidate = ""] }) => {
         check.calls.push(String(await files.read(candidate)));
+        await check.before();
         return { ok: check.words === "", words: check.words };
       },
     },
@@ -190,7 +191,7 @@ test("a delete stops haproxy and takes every file with it, certificates too", as
   const part = make();
   await part.upload();
   await part.loadBalancers.act(id, "start", never);
-  await part.certificates.write(id, "a.pem", Buffer.from("key"));
+  await part.certificates.write(id, "a.pem", Buffer.from("key"), never);
   await part.loadBalancers.delete(id, never);
   expect(part.machine.running.size).toBe(0);
   expect(part.machine.installed.size).toBe(0);
@@ -210,13 +211,31 @@ test("a death and a restart are counted and told", async () => {
 test("certificates: bytes as they came, their md5, gone when deleted, tricks refused", async () => {
   const { certificates, files } = make();
   const bytes = Buffer.from([0, 255, 13, 10]);
-  await certificates.write(id, "a.pem", bytes);
+  await certificates.write(id, "a.pem", bytes, never);
   expect(await files.read(`/var/lib/octavia/certs/${id}/a.pem`)).toEqual(bytes);
   expect(files.modeOf(`/var/lib/octavia/certs/${id}/a.pem`)).toBe(0o600);
   expect(await certificates.md5(id, "a.pem")).toBe("a0768490dadf888828db23dd7d19e193");
-  await certificates.delete(id, "a.pem");
-  await certificates.delete(id, "a.pem");
+  await certificates.delete(id, "a.pem", never);
+  await certificates.delete(id, "a.pem", never);
   expect(await certificates.md5(id, "a.pem")).toBeUndefined();
-  await expect(certificates.write(id, "../../a.pem", bytes)).rejects.toMatchObject({ code: "bad-certificate-name" });
-  await expect(certificates.write("..", "a.pem", bytes)).rejects.toMatchObject({ code: "bad-identifier" });
+  await expect(certificates.write(id, "../../a.pem", bytes, never)).rejects.toMatchObject({
+    code: "bad-certificate-name",
+  });
+  await expect(certificates.write("..", "a.pem", bytes, never)).rejects.toMatchObject({ code: "bad-identifier" });
+});
+
+test("changes of one load balancer and its certificates come one after the other; others and reads wait for nobody", async () => {
+  const { loadBalancers, certificates, files, upload, check } = make();
+  const gate = Promise.withResolvers<void>();
+  check.before = () => gate.promise;
+  const order: string[] = [];
+  const first = upload().then(() => order.push("upload"));
+  const second = certificates.write(id, "a.pem", Buffer.from("key"), never).then(() => order.push("certificate"));
+  await certificates.write("other", "a.pem", Buffer.from("key"), never);
+  expect(await loadBalancers.read(id)).toBeUndefined();
+  expect(await certificates.md5(id, "a.pem")).toBeUndefined();
+  gate.resolve();
+  await Promise.all([first, second]);
+  expect(order).toEqual(["upload", "certificate"]);
+  expect(await files.list("/var/lib/octavia/certs")).toEqual([id, "other"]);
 });

@@ -2,6 +2,7 @@ import { AgentError } from "../agent-error.ts";
 import type { Clock } from "../clock.ts";
 import type { LiveConfiguration } from "../configuration/agent-configuration.ts";
 import type { EventSink } from "../events/agent-events.ts";
+import type { KeyedLock } from "../keyed-lock.ts";
 import type { Log } from "../log.ts";
 import type { OpenFilesLimit } from "../services/open-files.ts";
 import type { ServiceEvent, ServiceManager } from "../services/service-manager.ts";
@@ -14,7 +15,6 @@ import { HaproxyProcess } from "./haproxy-process.ts";
 import { loadBalancerOf, serviceName } from "./haproxy-service.ts";
 import type { HaproxyConversations, HaproxySockets } from "./haproxy-sockets.ts";
 import { requireIdentifier } from "./identifiers.ts";
-import { KeyedLock } from "./keyed-lock.ts";
 import type { Known } from "./known.ts";
 import { summarize } from "./listeners.ts";
 import { LoadBalancerStore } from "./load-balancer-store.ts";
@@ -44,12 +44,13 @@ export class StoredLoadBalancers implements LoadBalancers {
   readonly #do: LoadBalancerDependencies;
   readonly #store: LoadBalancerStore;
   readonly #known = new Map<string, Known>();
-  readonly #lock = new KeyedLock();
+  readonly #lock: KeyedLock;
   readonly #upload: ConfigurationUpload;
   readonly #apply: ConfigurationApply;
 
-  constructor(dependencies: LoadBalancerDependencies) {
+  constructor(dependencies: LoadBalancerDependencies, lock: KeyedLock) {
     this.#do = dependencies;
+    this.#lock = lock;
     this.#store = new LoadBalancerStore(dependencies.files, dependencies.configuration);
     const process = new HaproxyProcess(dependencies);
     const { openFiles } = dependencies;

@@ -1,4 +1,4 @@
-import { AgentError } from "../agent-error.ts";
+import { AgentError } from "./agent-error.ts";
 
 /** Waiters per key; a controller sends one request at a time, more means that something upstream spins. */
 const MOST_WAITERS = 16;
