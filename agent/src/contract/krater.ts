@@ -16,6 +16,7 @@ export const loadBalancerStatus = z.object({
   /** Present when the agent lowered `maxconn` to what the limit of open files allows. */
   maxconn: z.optional(z.object({ wanted: z.int(), capped: z.int(), openFilesLimit: z.int() })),
 });
+export type LoadBalancerStatus = z.infer<typeof loadBalancerStatus>;
 
 /** `GET /krater/v1/status` */
 export const agentStatus = z.object({

@@ -7,18 +7,15 @@ import * as z from "zod/mini";
 export const problemCode = z.enum([
   "bad-request", // the request itself cannot be understood: not JSON, a key missing, a broken frame
   "body-too-large",
-  "request-timeout",
   "unknown-action",
   "bad-certificate-name",
   "bad-identifier", // an id with path tricks or of absurd length
   "config-invalid", // haproxy refused the configuration; details carry haproxy's own words
-  "client-unknown", // no certificate role fits this route
-  "forbidden",
+  "forbidden", // the role of the certificate does not fit the route
   "route-not-found",
   "method-not-allowed",
   "load-balancer-not-found",
   "certificate-not-found",
-  "event-gone", // a resume point older than what is kept
   "action-failed", // start, stop or reload did not succeed; details carry the program's words
   "enable-failed",
   "agent-config-failed", // PUT /1.0/config: the new configuration could not be taken over

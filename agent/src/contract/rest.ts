@@ -19,11 +19,14 @@ export const amphoraDetails = z.object({
   hostname: z.string(),
   haproxy_version: z.string(),
   api_version: z.literal("1.0"),
+  /** Interfaces `eth*` of the data namespace, absolute byte counters. */
   networks: z.record(z.string(), z.object({ network_tx: z.int(), network_rx: z.int() })),
   active: z.literal(true),
   haproxy_count: z.int(),
   cpu_count: z.int(),
+  /** The first line of /proc/stat: parts as text, their sum as a number. */
   cpu: z.object({ total: z.int(), user: z.string(), system: z.string(), soft_irq: z.string() }),
+  /** Kilobytes. */
   memory: z.object({
     total: z.int(),
     free: z.int(),
@@ -33,6 +36,7 @@ export const amphoraDetails = z.object({
     shared: z.int(),
     slab: z.int(),
   }),
+  /** Bytes of the root file system. */
   disk: z.object({ used: z.int(), available: z.int() }),
   load: z.tuple([z.string(), z.string(), z.string()]),
   active_tuned_profiles: z.string(),
@@ -51,6 +55,7 @@ export const listenerSummary = z.object({
   uuid: z.string(),
   type: z.enum(["HTTP", "TCP", "TERMINATED_HTTPS", "UDP"]),
 });
+export type ListenerSummary = z.infer<typeof listenerSummary>;
 export const listenerSummaries = z.array(listenerSummary);
 
 export const certificateDigest = z.object({ md5sum: z.string() });

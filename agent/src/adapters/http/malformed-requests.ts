@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Duplex } from "node:stream";
-import type { FrameworkError } from "../../contract/rest.ts";
+import { badRequest, methodNotAllowed } from "./problem-bodies.ts";
 
 /**
  * What never becomes a request is answered here. Node itself would say 431, 408, 417 or nothing at all, which a stock
@@ -9,7 +9,7 @@ import type { FrameworkError } from "../../contract/rest.ts";
 
 /** A request that Node has parsed and that cannot be routed: an answer, then the connection ends. */
 export function refuseRequest(incoming: IncomingMessage, outgoing: ServerResponse, reason: string): void {
-  const body = badRequest(reason);
+  const body = JSON.stringify(badRequest(reason));
   outgoing.shouldKeepAlive = false;
   outgoing.writeHead(400, { "content-type": "application/json", "content-length": Buffer.byteLength(body) });
   outgoing.end(incoming.method === "HEAD" ? undefined : body);
@@ -21,19 +21,15 @@ export function refuseMalformed(error: NodeJS.ErrnoException, socket: Duplex): v
     socket.destroy();
     return;
   }
-  socket.end(rawAnswer(400, "Bad Request", badRequest(reasonFor(error.code ?? ""))));
+  socket.end(rawAnswer(400, "Bad Request", JSON.stringify(badRequest(reasonFor(error.code ?? "")))));
   // Whoever keeps sending does not keep the socket.
   setTimeout(() => socket.destroy(), 1_000).unref();
 }
 
 /** `CONNECT` asks for a tunnel; there is none. */
 export function refuseConnect(socket: Duplex): void {
-  const body: FrameworkError = {
-    error: "405 Method Not Allowed: The method is not allowed for the requested URL.",
-    http_code: 405,
-  };
   socket.on("error", () => socket.destroy());
-  socket.end(rawAnswer(405, "Method Not Allowed", JSON.stringify(body)));
+  socket.end(rawAnswer(405, "Method Not Allowed", JSON.stringify(methodNotAllowed())));
 }
 
 function reasonFor(code: string): string {
@@ -45,10 +41,6 @@ function reasonFor(code: string): string {
     default:
       return "The request could not be understood.";
   }
-}
-
-function badRequest(description: string): string {
-  return JSON.stringify({ error: `400 Bad Request: ${description}`, http_code: 400 } satisfies FrameworkError);
 }
 
 function rawAnswer(status: number, reason: string, body: string): string {

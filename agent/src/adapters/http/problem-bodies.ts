@@ -9,18 +9,15 @@ import type { AgentError } from "../../core/agent-error.ts";
 export const statusOf = {
   "bad-request": 400,
   "body-too-large": 400,
-  "request-timeout": 400,
   "unknown-action": 400,
   "bad-certificate-name": 400,
   "bad-identifier": 400,
   "config-invalid": 400,
-  "client-unknown": 403,
   forbidden: 403,
   "route-not-found": 404,
   "load-balancer-not-found": 404,
   "certificate-not-found": 404,
   "method-not-allowed": 405,
-  "event-gone": 409,
   "action-failed": 500,
   "enable-failed": 500,
   "agent-config-failed": 500,
@@ -51,17 +48,15 @@ const forbidden =
 
 /** The exact bodies of `/1.0`: two shapes, and spellings ("stoping") that are the original's own. */
 const octaviaBodies = {
-  "bad-request": (error) => framework("400 Bad Request", error.message),
-  "body-too-large": (error) => framework("400 Bad Request", error.message),
-  "request-timeout": (error) => framework("400 Bad Request", error.message),
-  "bad-identifier": (error) => framework("400 Bad Request", error.message),
+  "bad-request": (error) => badRequest(error.message),
+  "body-too-large": (error) => badRequest(error.message),
+  "bad-identifier": (error) => badRequest(error.message),
   "unknown-action": (_error, { action }) => ({
     message: "Invalid Request",
     details: `Unknown action: ${action ?? ""}`,
   }),
   "bad-certificate-name": () => ({ message: "Filename has wrong format" }),
   "config-invalid": (error) => ({ message: "Invalid request", details: error.details ?? error.message }),
-  "client-unknown": () => framework("403 Forbidden", forbidden),
   forbidden: () => framework("403 Forbidden", forbidden),
   "route-not-found": () => framework("404 Not Found", notFound),
   "load-balancer-not-found": (_error, { loadBalancerId }) => ({
@@ -72,8 +67,7 @@ const octaviaBodies = {
     message: "Certificate Not Found",
     details: `No certificate with filename: ${certificateName ?? ""}`,
   }),
-  "method-not-allowed": () => framework("405 Method Not Allowed", "The method is not allowed for the requested URL."),
-  "event-gone": (error) => framework("409 Conflict", error.message),
+  "method-not-allowed": () => methodNotAllowed(),
   "action-failed": (error, { action }) => ({
     message: actionFailed(error.message, action),
     details: error.details ?? error.message,
@@ -113,6 +107,15 @@ function actionFailed(message: string, action: string | undefined): string {
   return action === "delete" ? "Error stopping haproxy" : `Error ${action ?? "reload"}ing haproxy`;
 }
 
+export function badRequest(description: string): FrameworkError {
+  return framework("400 Bad Request", description);
+}
+
+export function methodNotAllowed(): FrameworkError {
+  return framework("405 Method Not Allowed", "The method is not allowed for the requested URL.");
+}
+
+/** What the original's web framework says by itself. */
 function framework(status: string, description: string): FrameworkError {
   return { error: `${status}: ${description}`, http_code: Number(status.slice(0, 3)) };
 }

@@ -13,7 +13,6 @@ export const bodyLimits = {
   configuration: 8 * 1024 * 1024,
   pem: 1024 * 1024,
   agentConfiguration: 1024 * 1024,
-  json: 64 * 1024,
 } as const;
 
 /** How much of an oversized body is read and thrown away, so that the client gets to read its answer. */

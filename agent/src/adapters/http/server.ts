@@ -9,6 +9,7 @@ import { type Caller, callerOf } from "../../core/access/roles.ts";
 import { AgentError } from "../../core/agent-error.ts";
 import type { Log } from "../../core/log.ts";
 import { refuseConnect, refuseMalformed, refuseRequest } from "./malformed-requests.ts";
+import { badRequest } from "./problem-bodies.ts";
 import { announcedLength, BodyBudget, type ReceivedBody, receiveBody } from "./request-body.ts";
 import { readRequestTarget } from "./request-target.ts";
 import type { AppEnvironment, RequestEnvironment } from "./routes.ts";
@@ -73,7 +74,10 @@ export async function startServer(
       return app.fetch(request, environment);
     },
     // Reached when the Host header makes no URL: everything else has been looked at before.
-    { errorHandler: () => badRequest("The Host header is not a host."), hostname: "amphora" },
+    {
+      errorHandler: () => Response.json(badRequest("The Host header is not a host."), { status: 400 }),
+      hostname: "amphora",
+    },
   );
 
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean) => {
@@ -187,9 +191,4 @@ async function listen(server: Server, { host, port }: ServerOptions): Promise<vo
     server.listen({ host: "0.0.0.0", port });
     await once(server, "listening");
   }
-}
-
-function badRequest(description: string): Response {
-  const body = JSON.stringify({ error: `400 Bad Request: ${description}`, http_code: 400 });
-  return new Response(body, { status: 400, headers: { "content-type": "application/json" } });
 }

@@ -3,15 +3,12 @@ import { delimiter, join } from "node:path";
 import { AgentError } from "../../core/agent-error.ts";
 import { versionIn, withoutEpoch } from "../../core/system/proc-figures.ts";
 import type { Programs } from "../../core/system/programs.ts";
+import type { SystemInfo } from "../../core/system/system-facts.ts";
 
 const DPKG_STATUS = "/var/lib/dpkg/status";
 const QUERY_TIMEOUT_MS = 10_000;
 
-export interface Versions {
-  haproxy_version: string;
-  keepalived_version: string;
-  ipvsadm_version: string;
-}
+export type Versions = Omit<SystemInfo, "hostname">;
 
 /**
  * Package versions as stock reports them, where the programs are the distribution's; else what they say of themselves.

@@ -1,5 +1,5 @@
+import type { ListenerSummary } from "../../contract/rest.ts";
 import { linesOf, parseSections, type Section } from "./configuration-sections.ts";
-import type { ListenerSummary } from "./load-balancers.ts";
 
 /** What a stored configuration says about itself, read once per upload. */
 export interface ConfigurationSummary {

@@ -1,3 +1,6 @@
+import type { LoadBalancerStatus } from "../../contract/krater.ts";
+import type { ListenerSummary } from "../../contract/rest.ts";
+
 /**
  * The load balancers of this amphora, as routes see them. One object serves `/1.0` and `/krater/v1`. Changes of one load
  * balancer are made one after the other, its certificates' among them; reads wait for nobody.
@@ -37,23 +40,10 @@ export interface UploadRequest {
 
 export type LoadBalancerAction = "start" | "stop" | "reload";
 
-export interface ListenerSummary {
-  uuid: string;
-  status: "ACTIVE" | "OFFLINE" | "ERROR";
-  type: "HTTP" | "TCP" | "TERMINATED_HTTPS" | "UDP";
-}
-
-export interface LoadBalancerObservation {
+export interface LoadBalancerObservation extends Pick<LoadBalancerStatus, "haproxy" | "restarts" | "maxconn"> {
   loadBalancerId: string;
   /** Path of the haproxy statistics socket (`stats socket` of the configuration). */
   statisticsSocket: string;
-  haproxy:
-    | { state: "running"; masterPid: number; sinceMs: number }
-    | { state: "stopped" }
-    | { state: "restarting"; reason: string; attempt: number };
-  /** Present when the agent lowered `maxconn` to what the limit of open files allows. */
-  maxconn?: { wanted: number; capped: number; openFilesLimit: number };
-  restarts: number;
 }
 
 /** Certificates and other PEM files of a load balancer, stored verbatim. */

@@ -1,3 +1,4 @@
+import type { ListenerSummary } from "../../contract/rest.ts";
 import { AgentError } from "../agent-error.ts";
 import type { Clock } from "../clock.ts";
 import type { LiveConfiguration } from "../configuration/agent-configuration.ts";
@@ -18,13 +19,7 @@ import { requireIdentifier } from "./identifiers.ts";
 import type { Known } from "./known.ts";
 import { summarize } from "./listeners.ts";
 import { LoadBalancerStore } from "./load-balancer-store.ts";
-import type {
-  ListenerSummary,
-  LoadBalancerAction,
-  LoadBalancerObservation,
-  LoadBalancers,
-  UploadRequest,
-} from "./load-balancers.ts";
+import type { LoadBalancerAction, LoadBalancerObservation, LoadBalancers, UploadRequest } from "./load-balancers.ts";
 import { ConfigurationUpload } from "./upload-configuration.ts";
 
 export interface LoadBalancerDependencies {
