@@ -8,11 +8,14 @@ const PROBE_EVERY_MS = 1_000;
  */
 export class NodeProcessFacts implements ProcessFacts {
   readonly #timer: NodeJS.Timeout;
-  #expectedMs = performance.now() + PROBE_EVERY_MS;
+  readonly #everyMs: number;
+  #expectedMs: number;
   #late = { worstMs: 0, sumMs: 0, count: 0 };
 
-  constructor() {
-    this.#timer = setInterval(() => this.#probe(), PROBE_EVERY_MS).unref();
+  constructor(everyMs = PROBE_EVERY_MS) {
+    this.#everyMs = everyMs;
+    this.#expectedMs = performance.now() + everyMs;
+    this.#timer = setInterval(() => this.#probe(), everyMs).unref();
   }
 
   read(): ReturnType<ProcessFacts["read"]> {
@@ -36,7 +39,7 @@ export class NodeProcessFacts implements ProcessFacts {
   #probe(): void {
     const now = performance.now();
     const lateMs = Math.max(0, now - this.#expectedMs);
-    this.#expectedMs = now + PROBE_EVERY_MS;
+    this.#expectedMs = now + this.#everyMs;
     this.#late.worstMs = Math.max(this.#late.worstMs, lateMs);
     this.#late.sumMs += lateMs;
     this.#late.count++;
