@@ -292,6 +292,13 @@ test.for<Request & { name: string; status: number; text2: string }>([
     text2: "object was expected",
   },
   { name: "an unknown filter", path: `${lbaas}/pools?colour=red`, status: 400, text2: "duplicate or invalid" },
+  {
+    name: "a cascade that is neither yes nor no",
+    method: "DELETE",
+    path: `${lbaas}/loadbalancers/{loadBalancer}?cascade=perhaps`,
+    status: 400,
+    text2: "cascade",
+  },
   { name: "a bad limit", path: `${lbaas}/pools?limit=x`, status: 400, text2: "limit 'x'" },
   {
     name: "a client that reads only XML",

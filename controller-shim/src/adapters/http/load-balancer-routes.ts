@@ -1,7 +1,7 @@
 import * as collections from "../../core/api/collections.ts";
 import { createHealthMonitor, deleteHealthMonitor, updateHealthMonitor } from "../../core/api/health-monitors.ts";
 import { createL7Policy, deleteL7Policy, updateL7Policy } from "../../core/api/l7policies.ts";
-import { createL7Rule, deleteL7Rule, updateL7Rule } from "../../core/api/l7rules.ts";
+import { createL7Rule, deleteL7Rule, listL7Rules, showOneL7Rule, updateL7Rule } from "../../core/api/l7rules.ts";
 import { createListener, deleteListener, updateListener } from "../../core/api/listeners.ts";
 import {
   createLoadBalancer,
@@ -9,11 +9,18 @@ import {
   failOverLoadBalancer,
   updateLoadBalancer,
 } from "../../core/api/load-balancers.ts";
-import { createMember, deleteMember, replaceMembers, updateMember } from "../../core/api/members.ts";
+import {
+  createMember,
+  deleteMember,
+  listMembers,
+  replaceMembers,
+  showOneMember,
+  updateMember,
+} from "../../core/api/members.ts";
 import { createPool, deletePool, updatePool } from "../../core/api/pools.ts";
+import { readFlag } from "../../core/api/query.ts";
 import { listenerStatistics, loadBalancerStatistics } from "../../core/api/statistics.ts";
 import { statusTree } from "../../core/api/status-tree.ts";
-import { readBoolean } from "../../core/api/values.ts";
 import { TREE_BODY_MAX_BYTES } from "./request-body.ts";
 import { type Answer, accepted, type Call, created, gone, id, ok, parent, type Route } from "./routes.ts";
 
@@ -24,7 +31,7 @@ const list = (collection: Collection) => async (call: Call) =>
 const show = (collection: Collection) => async (call: Call) =>
   ok(await collections.showObject(call.context, collection, id(call), call.query));
 
-const cascade = (call: Call) => readBoolean(call.query.get("cascade") ?? "false") === true;
+const cascade = (call: Call) => readFlag(call.query, "cascade");
 
 const statuses = async (call: Call): Promise<Answer> => ok(await statusTree(call.context, id(call)));
 
@@ -107,10 +114,7 @@ export const loadBalancerRoutes: readonly Route[] = [
   {
     path: "/lbaas/pools/:parent/members",
     methods: {
-      GET: async ({ context, query, self, ...call }) => {
-        const pool = await collections.findRow(context.store, collections.pools, call.params["parent"] ?? "");
-        return ok(await collections.listObjects(context, collections.members, query, self, { pool_id: pool.id }));
-      },
+      GET: async (call) => ok(await listMembers(call.context, parent(call), call.query, call.self)),
       POST: async (call) => created(await createMember(call.context, parent(call), await call.body("member"))),
       PUT: async (call) => {
         const body = await call.body("members", TREE_BODY_MAX_BYTES);
@@ -122,11 +126,7 @@ export const loadBalancerRoutes: readonly Route[] = [
   {
     path: "/lbaas/pools/:parent/members/:id",
     methods: {
-      GET: async (call) => {
-        const { context, query } = call;
-        const pool = await collections.findRow(context.store, collections.pools, parent(call));
-        return ok(await collections.showObject(context, collections.members, id(call), query, { pool_id: pool.id }));
-      },
+      GET: async (call) => ok(await showOneMember(call.context, parent(call), id(call), call.query)),
       PUT: async (call) => ok(await updateMember(call.context, parent(call), id(call), await call.body("member"))),
       DELETE: async (call) => {
         await deleteMember(call.context, parent(call), id(call));
@@ -173,23 +173,14 @@ export const loadBalancerRoutes: readonly Route[] = [
   {
     path: "/lbaas/l7policies/:parent/rules",
     methods: {
-      GET: async (call) => {
-        const { context, query, self } = call;
-        const policy = await collections.findRow(context.store, collections.l7policies, parent(call));
-        return ok(await collections.listObjects(context, collections.l7rules, query, self, { l7policy_id: policy.id }));
-      },
+      GET: async (call) => ok(await listL7Rules(call.context, parent(call), call.query, call.self)),
       POST: async (call) => created(await createL7Rule(call.context, parent(call), await call.body("rule"))),
     },
   },
   {
     path: "/lbaas/l7policies/:parent/rules/:id",
     methods: {
-      GET: async (call) => {
-        const { context, query } = call;
-        const policy = await collections.findRow(context.store, collections.l7policies, parent(call));
-        const where = { l7policy_id: policy.id };
-        return ok(await collections.showObject(context, collections.l7rules, id(call), query, where));
-      },
+      GET: async (call) => ok(await showOneL7Rule(call.context, parent(call), id(call), call.query)),
       PUT: async (call) => ok(await updateL7Rule(call.context, parent(call), id(call), await call.body("rule"))),
       DELETE: async (call) => {
         await deleteL7Rule(call.context, parent(call), id(call));

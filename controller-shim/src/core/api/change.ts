@@ -2,8 +2,9 @@ import { DriverError } from "../drivers/driver-error.ts";
 import { readLoadBalancerTree } from "../store/load-balancer-tree.ts";
 import type { LoadBalancerRow } from "../store/rows.ts";
 import { StoreConflict, type Tables } from "../store/store.ts";
-import { type ApiContext, apiTime } from "./context.ts";
-import { ApiFault, conflict } from "./fault.ts";
+import { timestamp } from "../store/timestamp.ts";
+import type { ApiContext } from "./context.ts";
+import { ApiFault, conflict, unsupported } from "./fault.ts";
 
 /** One accepted write in the making: a transaction, and the instant it bears. */
 export interface Change {
@@ -95,9 +96,7 @@ export async function asFault<Result>(ask: () => Promise<Result>): Promise<Resul
     if (!(error instanceof DriverError)) throw error;
     switch (error.kind) {
       case "unsupported":
-        throw new ApiFault("unsupported", `Provider 'krater' does not support a requested option: ${error.message}`, {
-          cause: error,
-        });
+        throw unsupported(error.message, { cause: error });
       case "out-of-resources":
         throw new ApiFault("out-of-resources", `Provider 'krater' reports error: ${error.message}`, { cause: error });
       case "other":
@@ -115,7 +114,7 @@ async function transaction<Result>(
   const { store, clock, networks, events } = context;
   const { answer, done } = await store
     .transaction(async (tables) => {
-      const done = await work({ tables, now: apiTime(clock.nowMs()), networks });
+      const done = await work({ tables, now: timestamp(clock.nowMs()), networks });
       return { answer: await done.answer(tables), done };
     })
     .catch((error: unknown) => {

@@ -28,8 +28,3 @@ export const providers = [
   { name: "amphora", description: "The same, under the name of Octavia's own driver" },
   { name: "octavia", description: "The same, under the older name of Octavia's own driver" },
 ] as const;
-
-/** `2026-01-31T12:34:56`: no zone, no fraction, or gophercloud cannot read a member. */
-export function apiTime(nowMs: number): string {
-  return new Date(nowMs).toISOString().slice(0, 19);
-}

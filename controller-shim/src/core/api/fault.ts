@@ -26,5 +26,7 @@ export class ApiFault extends Error {
 export const invalid = (detail: string) => new ApiFault("invalid", `Validation failure: ${detail}`);
 export const notFound = (resource: string, id: string) => new ApiFault("not-found", `${resource} ${id} not found.`);
 export const conflict = (message: string) => new ApiFault("conflict", message);
-export const unsupported = (detail: string) =>
-  new ApiFault("unsupported", `Provider 'krater' does not support a requested option: ${detail}`);
+export const unsupported = (detail: string, options?: ErrorOptions) =>
+  new ApiFault("unsupported", `Provider 'krater' does not support a requested option: ${detail}`, options);
+export const missingField = (name: string) =>
+  new ApiFault("invalid", `Invalid input for field/attribute ${name}. Value: 'None'. Mandatory field missing.`);

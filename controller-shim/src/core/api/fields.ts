@@ -1,4 +1,4 @@
-import { ApiFault, unsupported } from "./fault.ts";
+import { ApiFault, missingField, unsupported } from "./fault.ts";
 import { BadValue, type Kind } from "./values.ts";
 
 /** One attribute of a resource, as data: everything the engine below needs to read it. */
@@ -63,7 +63,7 @@ export function parseCreate<All extends Fields>(fields: All, body: unknown): Cre
   refuseUnknown(given, (name) => Object.hasOwn(fields, name) && fields[name]?.create !== "refused");
   const values: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
-    if (given[name] === undefined && field.create === "mandatory") throw missing(name);
+    if (given[name] === undefined && field.create === "mandatory") throw missingField(name);
     values[name] = given[name] === undefined ? field.default : readField(field, name, given[name]);
   }
   refuseUnsupported(fields, values);
@@ -108,7 +108,7 @@ function readField(field: Fields[string], name: string, raw: unknown): unknown {
   if (raw === null) {
     const value = field.nullMeans ?? field.default;
     if (value !== undefined) return value;
-    if (field.create === "mandatory") throw missing(name);
+    if (field.create === "mandatory") throw missingField(name);
   }
   try {
     return field.kind(raw);
@@ -140,10 +140,6 @@ function objectOf(body: unknown): Record<string, unknown> {
     throw new ApiFault("invalid", "Invalid input: a JSON object was expected");
   }
   return body as Record<string, unknown>;
-}
-
-function missing(name: string): ApiFault {
-  return new ApiFault("invalid", `Invalid input for field/attribute ${name}. Value: 'None'. Mandatory field missing.`);
 }
 
 /** Enough to recognise it: a megabyte sent as a name does not come back, nor does a nest too deep to print. */

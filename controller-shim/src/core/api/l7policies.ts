@@ -1,3 +1,4 @@
+import { isLive } from "../store/live.ts";
 import type { L7PolicyRow, ListenerRow, LoadBalancerRow } from "../store/rows.ts";
 import type { Tables } from "../store/store.ts";
 import { type Change, changeBelow } from "./change.ts";
@@ -136,7 +137,7 @@ async function renumber({ tables }: Change, policies: readonly L7PolicyRow[]): P
 /** By position, without those on their way out. */
 async function staying(tables: Tables, listenerId: string): Promise<L7PolicyRow[]> {
   return (await tables.list("l7policy", { listener_id: listenerId }))
-    .filter((policy) => policy.provisioning_status !== "PENDING_DELETE")
+    .filter(isLive)
     .sort((a, b) => a.position - b.position);
 }
 

@@ -1,6 +1,6 @@
 import type { L7PolicyRow, L7RuleRow, LoadBalancerRow } from "../store/rows.ts";
 import { type Change, changeBelow } from "./change.ts";
-import { findRow, l7policies, l7rules, listeners, showRow } from "./collections.ts";
+import { findRow, l7policies, l7rules, listeners, listObjects, showObject, showRow } from "./collections.ts";
 import type { ApiContext } from "./context.ts";
 import { ApiFault, conflict } from "./fault.ts";
 import { defined, parseCreate, parseUpdate } from "./fields.ts";
@@ -12,6 +12,27 @@ const RULES_PER_POLICY_MAX = 50;
 const keyed = ["HEADER", "COOKIE", "SSL_DN_FIELD"];
 /** A pattern runs on every request: it must at least be one. PCRE's inline flags are not JavaScript's. */
 const INLINE_FLAGS = /^\(\?[imsx]+\)/;
+
+/** Of this policy and no other: a policy that is not there is told before a rule that is not. */
+export async function listL7Rules(
+  context: ApiContext,
+  policyId: string,
+  query: URLSearchParams,
+  self: string,
+): Promise<Shown> {
+  const policy = await findRow(context.store, l7policies, policyId);
+  return listObjects(context, l7rules, query, self, { l7policy_id: policy.id });
+}
+
+export async function showOneL7Rule(
+  context: ApiContext,
+  policyId: string,
+  id: string,
+  query: URLSearchParams,
+): Promise<Shown> {
+  const policy = await findRow(context.store, l7policies, policyId);
+  return showObject(context, l7rules, id, query, { l7policy_id: policy.id });
+}
 
 export async function createL7Rule(context: ApiContext, policyId: string, body: unknown): Promise<Shown> {
   const wanted = parseCreate(l7ruleFields, body);

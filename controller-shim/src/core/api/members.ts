@@ -1,14 +1,35 @@
 import type { LoadBalancerRow, MemberRow, PoolRow } from "../store/rows.ts";
 import { type Change, changeBelow } from "./change.ts";
-import { findRow, members, pools, showRow } from "./collections.ts";
+import { findRow, listObjects, members, pools, showObject, showRow } from "./collections.ts";
 import type { ApiContext } from "./context.ts";
 import { ApiFault, invalid } from "./fault.ts";
 import { defined, parseCreate, parseUpdate } from "./fields.ts";
 import { called, freshColumns, touchPool } from "./fresh.ts";
 import { duplicateMember } from "./protocols.ts";
+import { readFlag } from "./query.ts";
 import type { Shown } from "./representation.ts";
 import { type MemberBody, memberFields } from "./resources/member.ts";
-import { readBoolean } from "./values.ts";
+
+/** Of this pool and no other: a pool that is not there is told before a member that is not. */
+export async function listMembers(
+  context: ApiContext,
+  poolId: string,
+  query: URLSearchParams,
+  self: string,
+): Promise<Shown> {
+  const pool = await findRow(context.store, pools, poolId);
+  return listObjects(context, members, query, self, { pool_id: pool.id });
+}
+
+export async function showOneMember(
+  context: ApiContext,
+  poolId: string,
+  id: string,
+  query: URLSearchParams,
+): Promise<Shown> {
+  const pool = await findRow(context.store, pools, poolId);
+  return showObject(context, members, id, query, { pool_id: pool.id });
+}
 
 export async function createMember(context: ApiContext, poolId: string, body: unknown): Promise<Shown> {
   const wanted = parseCreate(memberFields, body);
@@ -92,7 +113,7 @@ export async function replaceMembers(
   query: URLSearchParams,
 ): Promise<void> {
   const wanted = parseBatch(body);
-  const additive = readBoolean(query.get("additive_only") ?? "false") === true;
+  const additive = readFlag(query, "additive_only");
   return changeBelow(context, async (change) => {
     const pool = await findRow(change.tables, pools, poolId);
     const known = new Map((await change.tables.list("member", { pool_id: pool.id })).map((row) => [keyOf(row), row]));

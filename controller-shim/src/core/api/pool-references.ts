@@ -1,6 +1,6 @@
 import type { LoadBalancerRow, PoolRow } from "../store/rows.ts";
 import type { Change } from "./change.ts";
-import { ApiFault, invalid } from "./fault.ts";
+import { ApiFault, invalid, missingField } from "./fault.ts";
 import { insertPool } from "./pools.ts";
 import type { ListenerBody } from "./resources/listener.ts";
 import type { PoolReference } from "./resources/pool.ts";
@@ -26,8 +26,8 @@ export async function insertPools(
     if (body.name === "") throw invalid("Pools must be named when creating a fully populated loadbalancer.");
     if (isReference(body)) continue;
     const { protocol, lb_algorithm } = body;
-    if (protocol === null) throw missing("protocol");
-    if (lb_algorithm === null) throw missing("lb_algorithm");
+    if (protocol === null) throw missingField("protocol");
+    if (lb_algorithm === null) throw missingField("lb_algorithm");
     if (named.has(body.name)) {
       throw invalid("Pool names must be unique when creating a fully populated loadbalancer.");
     }
@@ -45,8 +45,4 @@ export function resolvePool(reference: PoolReference, named: NamedPools): PoolRo
 function isReference(body: PoolReference): boolean {
   const nothing = [body.protocol, body.lb_algorithm, body.session_persistence, body.healthmonitor];
   return nothing.every((each) => each === null) && body.members.length === 0 && body.description === "";
-}
-
-function missing(name: string): ApiFault {
-  return new ApiFault("invalid", `Invalid input for field/attribute ${name}. Value: 'None'. Mandatory field missing.`);
 }

@@ -1,4 +1,5 @@
-import type { L7PolicyRow, LoadBalancerRow, PoolRow, SessionPersistence } from "../store/rows.ts";
+import { isLive } from "../store/live.ts";
+import type { LoadBalancerRow, PoolRow, SessionPersistence } from "../store/rows.ts";
 import { type Change, changeBelow } from "./change.ts";
 import { findRow, listeners, loadBalancers, pools, showRow } from "./collections.ts";
 import type { ApiContext } from "./context.ts";
@@ -86,7 +87,7 @@ export async function deletePool(context: ApiContext, id: string): Promise<void>
   return changeBelow(context, async (change) => {
     const { tables } = change;
     const row = await findRow(tables, pools, id);
-    const [policy] = (await tables.list("l7policy", { redirect_pool_id: id })).filter(isStaying);
+    const [policy] = (await tables.list("l7policy", { redirect_pool_id: id })).filter(isLive);
     if (policy) throw conflict(`Pool ${id} is in use by L7 policy ${policy.id}`);
     await touchPool(change, id);
     for (const listener of await tables.list("listener", { default_pool_id: id })) {
@@ -109,8 +110,6 @@ export async function markPoolDeleted({ tables }: Change, id: string): Promise<v
     await tables.update("health_monitor", monitor.id, pending);
   }
 }
-
-const isStaying = (row: L7PolicyRow) => row.provisioning_status !== "PENDING_DELETE";
 
 /** Without a type the one there is stays; a cookie name belongs to APP_COOKIE, and only there. */
 function persistence(

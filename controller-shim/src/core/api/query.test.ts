@@ -50,6 +50,8 @@ test.for([
   { query: "sort=name:up", text: "Supplied sort direction 'up' is not valid." },
   { query: "marker=nobody", text: "Supplied pagination marker is not valid." },
   { query: "limit=ten", text: "Supplied pagination limit 'ten' is not valid." },
+  { query: "page_reverse=perhaps", text: "page_reverse. Value: 'perhaps'" },
+  { query: "page_reverse=", text: "Expected 'bool'" },
   { query: "limit=1.5", text: "limit '1.5'" },
 ])("?$query is refused", ({ query, text }) => {
   expect(() => ids(query)).toThrow(text);
@@ -147,4 +149,5 @@ test("following next sees everything once, in order; following previous from the
 test("fields cut an object down, unknown ones are not there", () => {
   const picked = pickFields(things[0] ?? {}, new URLSearchParams("fields=id&fields=name,nothing"));
   expect(picked).toEqual({ id: "a", name: "one" });
+  expect(pickFields(things[0] ?? {}, new URLSearchParams("fields="))).toEqual(things[0]);
 });

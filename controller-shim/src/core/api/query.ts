@@ -33,9 +33,19 @@ export function applyQuery(objects: readonly Shown[], query: URLSearchParams, ru
 
 /** `fields=id&fields=name`, on lists and on single objects. */
 export function pickFields(shown: Shown, query: URLSearchParams): Shown {
-  const wanted = words(query, "fields");
+  const wanted = words(query, "fields").filter((word) => word !== "");
   if (wanted.length === 0) return shown;
   return Object.fromEntries(Object.entries(shown).filter(([name]) => wanted.includes(name)));
+}
+
+/** A switch in the query, off when absent. What is neither yes nor no is refused: it may decide what is deleted. */
+export function readFlag(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name);
+  const flag = text === null ? false : readBoolean(text);
+  if (flag === undefined) {
+    throw new ApiFault("invalid", `Invalid input for field/attribute ${name}. Value: '${text}'. Expected 'bool'`);
+  }
+  return flag;
 }
 
 type Filter = (shown: Shown) => boolean;
@@ -113,7 +123,7 @@ function byKey(key: string, sign: 1 | -1): Order {
 function cut(sorted: Shown[], query: URLSearchParams, self: string): Page {
   const limit = readLimit(query.get("limit"));
   const marker = query.get("marker");
-  const reverse = readBoolean(query.get("page_reverse") ?? "false") ?? false;
+  const reverse = readFlag(query, "page_reverse");
   const at = marker === null ? undefined : sorted.findIndex((each) => each["id"] === marker);
   if (at === -1) throw new ApiFault("invalid", "Supplied pagination marker is not valid.");
   const end = at ?? sorted.length;

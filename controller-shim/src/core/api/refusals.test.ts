@@ -57,6 +57,14 @@ refusals("load balancer create", (api, _ids, body) => createLoadBalancer(api, bo
     text: "attribute name. Value: '5'. Wrong type",
   },
   { name: "a name of 256 characters", body: lb({ name: "x".repeat(256) }), code: "invalid", text: "maximum character" },
+  { name: "half a character", body: lb({ name: "\ud800" }), code: "invalid", text: "Unicode text" },
+  { name: "a zero in a tag", body: lb({ tags: ["a\0b"] }), code: "invalid", text: "Unicode text" },
+  {
+    name: "a name of 256 characters of two units each",
+    body: lb({ name: "𝒳".repeat(256) }),
+    code: "invalid",
+    text: "maximum character",
+  },
   { name: "a truth that is none", body: lb({ admin_state_up: "maybe" }), code: "invalid", text: "Expected 'bool'" },
   { name: "tags that are no list", body: lb({ tags: "a" }), code: "invalid", text: "attribute tags" },
   { name: "a tag that is a number", body: lb({ tags: [1] }), code: "invalid", text: "attribute tags" },
@@ -466,6 +474,11 @@ refusals("member create", (api, ids, body) => createMember(api, ids.pool, body),
     code: "invalid",
     text: "not a permitted",
   },
+  { name: "the unspecified address", body: member({ address: "0.0.0.0" }), code: "invalid", text: "one server" },
+  { name: "its IPv6 kin", body: member({ address: "::" }), code: "invalid", text: "one server" },
+  { name: "a multicast address", body: member({ address: "239.1.2.3" }), code: "invalid", text: "one server" },
+  { name: "an IPv6 multicast address", body: member({ address: "ff02::1" }), code: "invalid", text: "one server" },
+  { name: "the broadcast address", body: member({ address: "255.255.255.255" }), code: "invalid", text: "one server" },
   {
     name: "weight 257",
     body: member({ weight: 257 }),
@@ -519,6 +532,12 @@ refusals("members at once", (api, ids, body) => replaceMembers(api, ids.pool, bo
     text: "Subnet",
   },
 ]);
+
+refusals(
+  "members at once, perhaps only adding",
+  (api, ids, body) => replaceMembers(api, ids.pool, body, new URLSearchParams("additive_only=perhaps")),
+  [{ name: "an empty list", body: [], code: "invalid", text: "additive_only" }],
+);
 
 const check = (change: object) => ({
   pool_id: "{otherPool}",

@@ -54,6 +54,11 @@ test.for([
   expect(row["vip_subnet_id"]).toBe(vipSubnetId);
 });
 
+test("a name has as many characters as people count, and comes back as it was", async () => {
+  const name = "𝒳".repeat(255);
+  expect(inner(await createLoadBalancer(new ApiBench(), { vip_subnet_id: vipSubnetId, name }))["name"]).toBe(name);
+});
+
 test.for(["krater", "amphora", "octavia"])("provider %s is accepted and shown as it was named", async (provider) => {
   const row = inner(await createLoadBalancer(new ApiBench(), { vip_subnet_id: vipSubnetId, provider }));
   expect(row["provider"]).toBe(provider);

@@ -20,8 +20,12 @@ const METADATA = ["169.254.169.254", "fe80::a9fe:a9fe"].map((each) => parseIp(ea
 export function text(maximum: number, minimum = 0): Kind<string> {
   return (raw) => {
     if (typeof raw !== "string") throw new BadValue("Wrong type. Expected 'str'");
-    if (raw.length < minimum) throw new BadValue(`Value should have a minimum character requirement of ${minimum}`);
-    if (raw.length > maximum) throw new BadValue(`Value should have a maximum character requirement of ${maximum}`);
+    // No database keeps them: half a character would come back as another, and PostgreSQL has no zero in a text.
+    if (!raw.isWellFormed() || raw.includes("\0")) throw new BadValue("Value should be Unicode text without zeros");
+    // Characters, as Octavia counts them; what is too long in any case is not taken apart.
+    const length = raw.length > 2 * maximum ? raw.length : [...raw].length;
+    if (length < minimum) throw new BadValue(`Value should have a minimum character requirement of ${minimum}`);
+    if (length > maximum) throw new BadValue(`Value should have a maximum character requirement of ${maximum}`);
     return raw;
   };
 }
@@ -88,7 +92,12 @@ export const ipAddress: Kind<string> = (raw) => {
 
 export const memberAddress: Kind<string> = (raw) => {
   const address = ipAddress(raw);
-  const value = parseIp(address)?.value ?? 0n;
+  const { version, value } = parseIp(address) ?? { version: 4, value: 0n };
+  // haproxy takes 0.0.0.0 and :: for "wherever the client meant to go", which is the load balancer itself.
+  const isMulticast = version === 4 ? value >> 28n === 0xen : value >> 120n === 0xffn;
+  if (value === 0n || isMulticast || (version === 4 && value === 0xffff_ffffn)) {
+    throw new BadValue("Value should be the address of one server");
+  }
   // ::ffff:a.b.c.d and ::a.b.c.d are IPv4 addresses in other clothes (RFC 4291, 2.5.5).
   const isIpv4InIpv6 = value >> 32n === 0xffffn || value >> 32n === 0n;
   if (METADATA.includes(value) || (isIpv4InIpv6 && METADATA.includes(value & 0xffff_ffffn))) {
