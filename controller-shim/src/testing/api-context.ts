@@ -1,7 +1,8 @@
-import { type ApiContext, apiTime } from "../core/api/context.ts";
+import type { ApiContext } from "../core/api/context.ts";
 import { DriverError } from "../core/drivers/driver-error.ts";
 import { BoundedEventLog } from "../core/events/event-log.ts";
 import type { Store } from "../core/store/store.ts";
+import { timestamp } from "../core/store/timestamp.ts";
 import { exampleNetworks } from "./example-networks.ts";
 import { FakeClock } from "./fake-clock.ts";
 import { applyEverything } from "./fake-reconciler.ts";
@@ -45,6 +46,6 @@ export class ApiBench implements ApiContext {
   }
 
   get now(): string {
-    return apiTime(this.clock.nowMs());
+    return timestamp(this.clock.nowMs());
   }
 }

@@ -1,7 +1,7 @@
 import { AgentCallFailed, type AgentClient } from "../core/drivers/agent-client.ts";
 import type { AmphoraDriver, AmphoraEndpoint } from "../core/drivers/amphora-driver.ts";
 import type { AmphoraSpecification, ComputeDriver, ObservedAmphora } from "../core/drivers/compute-driver.ts";
-import { isLive } from "../core/lifecycle/live.ts";
+import { isLive } from "../core/store/live.ts";
 import type { LoadBalancerTree } from "../core/store/load-balancer-tree.ts";
 import type { Store } from "../core/store/store.ts";
 

@@ -4,5 +4,11 @@ import type { Clock } from "../../core/clock.ts";
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleep: (ms, signal) => sleep(ms, undefined, { signal }),
+  sleep: async (ms, signal) => {
+    try {
+      await sleep(ms, undefined, { signal });
+    } catch (error) {
+      throw signal.aborted ? signal.reason : error; // the port promises the signal's own reason
+    }
+  },
 };

@@ -3,7 +3,7 @@ import type { AgentClient } from "../drivers/agent-client.ts";
 import type { ComputeDriver } from "../drivers/compute-driver.ts";
 import type { ShimEventLog } from "../events/shim-events.ts";
 import { describe } from "../lifecycle/failure.ts";
-import { AGENT_PORT } from "../lifecycle/lifecycle.ts";
+import { endpointOf } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log.ts";
 import type { AmphoraRow } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
@@ -89,10 +89,9 @@ export class AmphoraWatch {
   async #question(amphora: AmphoraRow, signal: AbortSignal): Promise<void> {
     const { agent, clock, health, log, heartbeatTimeoutMs } = this.#world;
     const silentS = Math.round(health.silentForMs(amphora.id) / 1_000);
-    const endpoint = { amphoraId: amphora.id, address: amphora.lb_network_ip, port: AGENT_PORT };
     try {
       // Replacing an amphora whose beats merely get lost would help nobody.
-      await agent.info(endpoint, AbortSignal.any([signal, AbortSignal.timeout(QUESTION_MS)]));
+      await agent.info(endpointOf(amphora), AbortSignal.any([signal, AbortSignal.timeout(QUESTION_MS)]));
     } catch {
       signal.throwIfAborted();
       // One after the other: when all are silent at once it is the network's fault or ours, and no reason for a storm.

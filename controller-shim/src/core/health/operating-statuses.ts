@@ -1,5 +1,5 @@
 import type { HeartbeatMessage } from "@krater/agent/contract";
-import { isLive } from "../lifecycle/live.ts";
+import { isLive } from "../store/live.ts";
 import type { LoadBalancerTree, PoolTree } from "../store/load-balancer-tree.ts";
 import type { ListenerRow, MemberRow, OperatingStatus } from "../store/rows.ts";
 

@@ -7,10 +7,10 @@ import type { ShimNetwork } from "../planning/networks.ts";
 import type { LoadBalancerTree } from "../store/load-balancer-tree.ts";
 import type { AddressRow, AmphoraRow } from "../store/rows.ts";
 import type { Tables } from "../store/store.ts";
+import { timestamp } from "../store/timestamp.ts";
 import { amphoraSpecification, memberNetworks } from "./amphora-specification.ts";
 import { removeAmphora } from "./commit.ts";
-import { AGENT_PORT, type Lifecycle, networkOf } from "./lifecycle.ts";
-import { timestamp } from "./timestamps.ts";
+import { endpointOf, type Lifecycle, networkOf } from "./lifecycle.ts";
 
 const ANSWER_POLL_MS = 50;
 const ANSWER_CALL_MS = 2_000;
@@ -138,7 +138,7 @@ export class AmphoraLife {
   /** An amphora that does not answer in time is given up: the next attempt boots another. */
   async untilItAnswers(amphora: AmphoraRow, signal: AbortSignal): Promise<AmphoraEndpoint> {
     const { agent, clock, settings, store, events } = this.#life;
-    const endpoint: AmphoraEndpoint = { amphoraId: amphora.id, address: amphora.lb_network_ip, port: AGENT_PORT };
+    const endpoint = endpointOf(amphora);
     const startedMs = clock.monotonicMs();
     let observedMs = startedMs;
     while (true) {

@@ -1,11 +1,11 @@
 import type { AmphoraSpecification, NetworkLeg } from "../drivers/compute-driver.ts";
 import { DriverError } from "../drivers/driver-error.ts";
 import type { ShimNetwork } from "../planning/networks.ts";
+import { isLive } from "../store/live.ts";
 import type { LoadBalancerTree } from "../store/load-balancer-tree.ts";
 import type { AddressRow, AmphoraRow } from "../store/rows.ts";
 import { bootFiles } from "./boot-files.ts";
 import { type LifecycleSettings, networkOf } from "./lifecycle.ts";
-import { isLive } from "./live.ts";
 
 /** The member networks an amphora needs a leg on, in the order the networks are configured: `eth2` stays `eth2`. */
 export function memberNetworks(tree: LoadBalancerTree, networks: readonly ShimNetwork[]): ShimNetwork[] {

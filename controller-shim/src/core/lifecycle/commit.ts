@@ -1,7 +1,7 @@
+import { isLive } from "../store/live.ts";
 import type { LoadBalancerTree } from "../store/load-balancer-tree.ts";
 import type { LoadBalancerRow, OperatingStatus, ProvisioningStatus } from "../store/rows.ts";
 import type { Tables } from "../store/store.ts";
-import { isLive } from "./live.ts";
 
 /** Everything below the load balancer runs as `tree` says: ACTIVE, and what was deleted is gone. */
 export async function commitChildren(tables: Tables, tree: LoadBalancerTree): Promise<void> {

@@ -1,12 +1,13 @@
 import type { Clock } from "../clock.ts";
 import type { AgentClient } from "../drivers/agent-client.ts";
-import type { AmphoraDriver } from "../drivers/amphora-driver.ts";
+import type { AmphoraDriver, AmphoraEndpoint } from "../drivers/amphora-driver.ts";
 import type { CertificateAuthority } from "../drivers/certificate-authority.ts";
 import type { ComputeDriver } from "../drivers/compute-driver.ts";
 import type { ShimEventLog } from "../events/shim-events.ts";
 import type { Log } from "../log.ts";
 import type { allocateAddress } from "../planning/allocate-address.ts";
 import type { ShimNetwork } from "../planning/networks.ts";
+import type { AmphoraRow } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
 
 /** What bringing a load balancer to life needs of the world. */
@@ -41,6 +42,10 @@ export interface LifecycleSettings {
 }
 
 export const AGENT_PORT = 9443;
+
+export function endpointOf(amphora: AmphoraRow): AmphoraEndpoint {
+  return { amphoraId: amphora.id, address: amphora.lb_network_ip, port: AGENT_PORT };
+}
 
 export function networkOf(networks: readonly ShimNetwork[], role: ShimNetwork["role"]): ShimNetwork {
   const found = networks.find((network) => network.role === role);

@@ -4,9 +4,9 @@ import { FakeMachine } from "../../testing/fake-machine.ts";
 import { lifecycleOf, silentLog, storePendingLoadBalancer } from "../../testing/lifecycle-harness.ts";
 import { MemoryStore } from "../../testing/memory-store.ts";
 import { AgentCallFailed } from "../drivers/agent-client.ts";
+import { timestamp } from "../store/timestamp.ts";
 import { LoadBalancerReconciler } from "./reconcile-load-balancer.ts";
 import { renewCertificates } from "./renew-certificates.ts";
-import { timestamp } from "./timestamps.ts";
 
 const signal = new AbortController().signal;
 const DAY_MS = 24 * 3_600_000;

@@ -3,9 +3,9 @@ import type { AgentClient } from "../drivers/agent-client.ts";
 import type { CertificateAuthority } from "../drivers/certificate-authority.ts";
 import type { Log } from "../log.ts";
 import type { Store } from "../store/store.ts";
+import { timestamp } from "../store/timestamp.ts";
 import { describe } from "./failure.ts";
-import { AGENT_PORT } from "./lifecycle.ts";
-import { timestamp } from "./timestamps.ts";
+import { endpointOf } from "./lifecycle.ts";
 
 const HOUR_MS = 3_600_000;
 /** As Octavia's housekeeping: two weeks before the end, and an hour until it looks again. */
@@ -29,8 +29,7 @@ export async function renewCertificates(renewal: Renewal, signal: AbortSignal): 
     const fields = { amphoraId: amphora.id };
     try {
       const { pem, notAfter } = await authority.issueAmphoraCertificate(amphora.id);
-      const endpoint = { amphoraId: amphora.id, address: amphora.lb_network_ip, port: AGENT_PORT };
-      await agent.replaceCertificate(endpoint, pem, signal);
+      await agent.replaceCertificate(endpointOf(amphora), pem, signal);
       await store.update("amphora", amphora.id, { cert_expiration: timestamp(notAfter.getTime()) });
       log.info({ event: "certificate.renewed", ...fields }, "the certificate of an amphora is renewed");
     } catch (error) {

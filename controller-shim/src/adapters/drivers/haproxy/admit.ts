@@ -1,4 +1,4 @@
-import { isLive } from "../../../core/lifecycle/live.ts";
+import { isLive } from "../../../core/store/live.ts";
 import type { ListenerTree, LoadBalancerTree, PoolTree } from "../../../core/store/load-balancer-tree.ts";
 import { refusal } from "./values.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import type { AgentClient } from "../../../core/drivers/agent-client.ts";
 import type { AmphoraDriver, AmphoraEndpoint } from "../../../core/drivers/amphora-driver.ts";
-import { isLive } from "../../../core/lifecycle/live.ts";
+import { isLive } from "../../../core/store/live.ts";
 import type { LoadBalancerTree } from "../../../core/store/load-balancer-tree.ts";
 import { refuseUnsupported } from "./admit.ts";
 import { HaproxyRenderer } from "./render.ts";

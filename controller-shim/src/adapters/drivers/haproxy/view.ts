@@ -1,4 +1,4 @@
-import { isLive } from "../../../core/lifecycle/live.ts";
+import { isLive } from "../../../core/store/live.ts";
 import type { ListenerTree, LoadBalancerTree, PoolTree } from "../../../core/store/load-balancer-tree.ts";
 import type { HealthMonitorRow, L7RuleRow, ListenerRow, MemberRow } from "../../../core/store/rows.ts";
 import * as check from "./values.ts";
