@@ -3,6 +3,8 @@ import { isIPv4 } from "node:net";
 import { isAbsolute } from "node:path";
 import { parse, TomlError } from "smol-toml";
 import { z } from "zod";
+import { INSTANCE } from "../adapters/drivers/netns/names.ts";
+import { contains, parseCidr } from "../core/planning/ip.ts";
 
 /** sysexits(3): the configuration is wrong; systemd's `RestartPreventExitStatus` knows the number. */
 export const EXIT_CONFIGURATION = 78;
@@ -23,10 +25,7 @@ const network = z.string().refine(isNetwork, "must be an IPv4 network such as 19
 const schema = z
   .strictObject({
     /** Prefix of every namespace, bridge and control group of this shim: runs of other names do not meet. */
-    instance: z
-      .string()
-      .regex(/^[a-z0-9]{1,6}$/, "must be 1 to 6 characters of a-z and 0-9")
-      .default("krater"),
+    instance: z.string().regex(INSTANCE, "must be 1 to 6 characters of a-z and 0-9").default("krater"),
     state_directory: folder.default("/var/lib/krater"),
     log_level: z.enum(["debug", "info", "warn", "error"]).default("info"),
     api: z
@@ -152,25 +151,15 @@ function isLoopback(host: string): boolean {
   return host === "localhost" || host === "::1" || (isIPv4(host) && host.startsWith("127."));
 }
 
-function isNetwork(cidr: string): boolean {
-  const [base = "", prefix = "", ...more] = cidr.split("/");
-  const bits = Number(prefix);
-  if (!isIPv4(base) || !/^\d{1,2}$/.test(prefix) || more.length > 0 || bits < 8 || bits > 28) return false;
-  return range(cidr).first === toNumber(base);
+function isNetwork(text: string): boolean {
+  const network = parseCidr(text);
+  return network?.version === 4 && network.prefixLength >= 8 && network.prefixLength <= 28;
 }
 
 function anyOverlap(networks: readonly string[]): boolean {
-  const ranges = networks.map(range).sort((a, b) => a.first - b.first);
-  return ranges.some((each, n) => n > 0 && each.first <= (ranges[n - 1]?.last ?? -1));
-}
-
-function range(cidr: string): { first: number; last: number } {
-  const [base = "", prefix = "32"] = cidr.split("/");
-  const size = 2 ** (32 - Number(prefix));
-  const first = Math.floor(toNumber(base) / size) * size;
-  return { first, last: first + size - 1 };
-}
-
-function toNumber(address: string): number {
-  return address.split(".").reduce((sum, part) => sum * 256 + Number(part), 0);
+  const sorted = networks.flatMap((text) => parseCidr(text) ?? []).sort((a, b) => (a.base < b.base ? -1 : 1));
+  return sorted.some((each, n) => {
+    const before = sorted[n - 1];
+    return before !== undefined && contains(before, { version: each.version, value: each.base });
+  });
 }

@@ -1,4 +1,5 @@
 import fc from "fast-check";
+import { poolProtocols } from "../core/api/protocols.ts";
 import type { ListenerTree, LoadBalancerTree, PoolTree } from "../core/store/load-balancer-tree.ts";
 import type { SessionPersistence } from "../core/store/rows.ts";
 import { listenerOf, memberOf, monitorOf, policyOf, poolOf, readableId, ruleOf, treeOf } from "./example-trees.ts";
@@ -148,7 +149,7 @@ export const admissibleTree: fc.Arbitrary<LoadBalancerTree> = fc
     const pools: PoolTree[] = [];
     for (const [index, shape] of shapes.entries()) {
       const n = index + 1;
-      const fitting = poolsOf[shape.protocol] ?? [];
+      const fitting = poolProtocols[shape.protocol] ?? [];
       const protocol = fitting[shape.poolProtocol % fitting.length] ?? "TCP";
       const http = protocol === "HTTP" || (shape.protocol === "HTTP" && protocol.startsWith("PROXY"));
       const kind = !http && shape.persistence !== "none" ? "SOURCE_IP" : shape.persistence;
@@ -227,9 +228,3 @@ export const admissibleTree: fc.Arbitrary<LoadBalancerTree> = fc
     }
     return treeOf(listeners, pools);
   });
-
-const poolsOf: Record<string, string[]> = {
-  HTTP: ["HTTP", "PROXY", "PROXYV2"],
-  TCP: ["TCP", "HTTP", "HTTPS", "PROXY", "PROXYV2"],
-  HTTPS: ["HTTPS", "TCP", "PROXY", "PROXYV2"],
-};

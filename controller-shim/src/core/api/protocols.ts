@@ -1,7 +1,7 @@
 import { conflict, invalid } from "./fault.ts";
 
 /** Pool protocols by listener protocol, as Octavia allows them. */
-const poolProtocols: Readonly<Record<string, readonly string[]>> = {
+export const poolProtocols: Readonly<Record<string, readonly string[]>> = {
   TCP: ["TCP", "HTTP", "HTTPS", "PROXY", "PROXYV2"],
   HTTP: ["HTTP", "PROXY", "PROXYV2"],
   HTTPS: ["HTTPS", "TCP", "PROXY", "PROXYV2"],

@@ -1,14 +1,9 @@
+import { poolProtocols } from "../../../core/api/protocols.ts";
 import { isLive } from "../../../core/store/live.ts";
 import type { ListenerTree, LoadBalancerTree, PoolTree } from "../../../core/store/load-balancer-tree.ts";
 import { refusal } from "./values.ts";
 
-/** Which pool a listener can hand its connections to (octavia-v2-api: allowed pool protocols per listener). */
-const poolProtocols: Record<string, readonly string[]> = {
-  HTTP: ["HTTP", "PROXY", "PROXYV2"],
-  TCP: ["TCP", "HTTP", "HTTPS", "PROXY", "PROXYV2"],
-  HTTPS: ["HTTPS", "TCP", "PROXY", "PROXYV2"],
-};
-
+const listenerProtocols = ["HTTP", "TCP", "HTTPS"];
 const headers = ["X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto"];
 const certificateRules = ["SSL_CONN_HAS_CERT", "SSL_VERIFY_RESULT", "SSL_DN_FIELD"];
 
@@ -19,8 +14,7 @@ export function refuseUnsupported(tree: LoadBalancerTree): void {
 }
 
 function refuseListener({ listener, l7policies }: ListenerTree, tree: LoadBalancerTree): void {
-  const allowed = poolProtocols[listener.protocol];
-  if (!allowed) {
+  if (!listenerProtocols.includes(listener.protocol)) {
     throw refusal(`listener protocol ${listener.protocol} is not supported: use HTTP, TCP or HTTPS (pass-through)`);
   }
   for (const [name, value] of Object.entries(listener.insert_headers)) {
@@ -43,7 +37,7 @@ function refuseListener({ listener, l7policies }: ListenerTree, tree: LoadBalanc
   const poolIds = [listener.default_pool_id, ...policies.map(({ policy }) => policy.redirect_pool_id)];
   for (const { pool } of tree.pools) {
     if (!isLive(pool) || !poolIds.includes(pool.id)) continue;
-    if (!allowed.includes(pool.protocol)) {
+    if (!poolProtocols[listener.protocol]?.includes(pool.protocol)) {
       throw refusal(`a ${listener.protocol} listener cannot use a ${pool.protocol} pool`);
     }
     const proxied = pool.protocol.startsWith("PROXY");
