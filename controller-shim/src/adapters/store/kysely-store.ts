@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { Kysely } from "kysely";
 import { Migrator } from "kysely/migration";
 import type { Rows, TableName } from "../../core/store/rows.ts";
@@ -19,19 +20,36 @@ export async function openStore(engine: Engine): Promise<Store> {
     const failed = results?.find((each) => each.status === "Error")?.migrationName ?? "the schema";
     throw new Error(`state database: migrating ${failed} failed`, { cause: error });
   }
-  return new KyselyStore(db, engine);
+  return new KyselyStore(db, engine, new Turns());
+}
+
+/** Statements that follow each other for so long let everything else of this process have a turn. */
+const TURN_MS = 20;
+
+/** SQLite answers at once: without a pause ten thousand rows in a transaction would stop the process for seconds. */
+class Turns {
+  #startedMs = 0;
+
+  async share(): Promise<void> {
+    if (performance.now() - this.#startedMs < TURN_MS) return;
+    await nextTurn();
+    this.#startedMs = performance.now();
+  }
 }
 
 class KyselyTables implements Tables {
   protected readonly db: Kysely<Database>;
   protected readonly engine: Engine;
+  protected readonly turns: Turns;
 
-  constructor(db: Kysely<Database>, engine: Engine) {
+  constructor(db: Kysely<Database>, engine: Engine, turns: Turns) {
     this.db = db;
     this.engine = engine;
+    this.turns = turns;
   }
 
   async get<Name extends TableName>(table: Name, id: string): Promise<Rows[Name] | undefined> {
+    await this.turns.share();
     const stored = await this.db
       .selectFrom(table as TableName)
       .selectAll()
@@ -41,6 +59,7 @@ class KyselyTables implements Tables {
   }
 
   async list<Name extends TableName>(table: Name, where: Partial<Rows[Name]> = {}): Promise<Rows[Name][]> {
+    await this.turns.share();
     let query = this.db.selectFrom(table as TableName).selectAll();
     for (const [column, value] of Object.entries(encodeRow(table, where))) {
       query = value === null ? query.where(column, "is", null) : query.where(column, "=", value);
@@ -50,6 +69,7 @@ class KyselyTables implements Tables {
   }
 
   async insert<Name extends TableName>(table: Name, row: Rows[Name]): Promise<void> {
+    await this.turns.share();
     await this.#unlessConflict(() =>
       this.db
         .insertInto(table as TableName)
@@ -64,6 +84,7 @@ class KyselyTables implements Tables {
     change: Partial<Rows[Name]>,
     expected: Partial<Rows[Name]> = {},
   ): Promise<boolean> {
+    await this.turns.share();
     // An empty change still has to say whether the row is there and as expected.
     const values = Object.keys(change).length > 0 ? encodeRow(table, change) : { id };
     let query = this.db
@@ -78,6 +99,7 @@ class KyselyTables implements Tables {
   }
 
   async remove<Name extends TableName>(table: Name, id: string): Promise<boolean> {
+    await this.turns.share();
     const { numDeletedRows } = await this.db
       .deleteFrom(table as TableName)
       .where("id", "=", id)
@@ -109,7 +131,9 @@ class KyselyStore extends KyselyTables implements Store {
     try {
       return await this.db
         .transaction()
-        .execute((transaction) => this.#running.run(running, () => work(new KyselyTables(transaction, this.engine))));
+        .execute((transaction) =>
+          this.#running.run(running, () => work(new KyselyTables(transaction, this.engine, this.turns))),
+        );
     } finally {
       running.open = false;
     }

@@ -22,6 +22,19 @@ test("using the store inside its own transaction is refused, not waited for", as
   await store.close();
 });
 
+test("a long transaction lets everything else of the process have its turns", async () => {
+  const store = await openSqliteStore(":memory:");
+  let turns = 0;
+  const timer = setInterval(() => (turns += 1), 1);
+  await store.transaction(async (tables) => {
+    const startedMs = performance.now();
+    while (performance.now() - startedMs < 300) await tables.list("load_balancer");
+  });
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(3);
+  await store.close();
+});
+
 test("work begun in a transaction may use the store once that is over", async () => {
   const store = await openSqliteStore(":memory:");
   const ended = Promise.withResolvers<void>();

@@ -48,6 +48,8 @@ export async function insertL7Policy(
   listener: ListenerRow,
   body: L7PolicyBody,
   named: NamedPools,
+  /** Known when the listener is new, with all its policies; else the others make room. */
+  knownPlace?: number,
 ): Promise<string> {
   checkListenerReadsHttp(listener);
   if (body.redirect_pool && body.redirect_pool_id !== null) {
@@ -60,11 +62,11 @@ export async function insertL7Policy(
     listener_id: listener.id,
     description: body.description,
     ...redirect({ action: body.action, redirect_pool_id, redirect_url, redirect_prefix, redirect_http_code }),
-    position: body.position,
+    position: knownPlace ?? body.position,
   };
   await checkRedirectPool(change, listener, row.redirect_pool_id);
   await change.tables.insert("l7policy", row);
-  await place(change, row, body.position);
+  if (knownPlace === undefined) await place(change, row, body.position);
   for (const rule of body.rules) await insertL7Rule(change, loadBalancer, row, rule);
   return row.id;
 }
@@ -119,6 +121,15 @@ export async function markL7PolicyDeleted({ tables }: Change, id: string): Promi
 
 async function show(tables: Tables, id: string): Promise<Shown> {
   return showRow(tables, l7policies, await findRow(tables, l7policies, id));
+}
+
+/** Positions of policies that are created together, as if one after the other had been put at its place. */
+export function placesOf(bodies: readonly Pick<L7PolicyBody, "position">[]): number[] {
+  const order: number[] = [];
+  for (const [index, { position }] of bodies.entries()) order.splice(position - 1, 0, index);
+  const places: number[] = [];
+  for (const [place, index] of order.entries()) places[index] = place + 1;
+  return places;
 }
 
 /** Puts the policy at its place; the others close ranks, dense from 1. Beyond the end is the end. */

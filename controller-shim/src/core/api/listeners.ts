@@ -1,13 +1,13 @@
 import { parseCidr, parseIp } from "../planning/ip.ts";
 import type { ListenerRow, LoadBalancerRow } from "../store/rows.ts";
-import { protocolFamily } from "../store/unique-indexes.ts";
+import { StoreConflict } from "../store/store.ts";
 import { type Change, changeBelow } from "./change.ts";
 import { findRow, listeners, loadBalancers, pools, showRow } from "./collections.ts";
 import type { ApiContext } from "./context.ts";
 import { invalid, notFound } from "./fault.ts";
 import { defined, parseCreate, parseUpdate } from "./fields.ts";
 import { called, freshColumns } from "./fresh.ts";
-import { insertL7Policy, markL7PolicyDeleted } from "./l7policies.ts";
+import { insertL7Policy, markL7PolicyDeleted, placesOf } from "./l7policies.ts";
 import { insertPools, type NamedPools, poolsBelow, resolvePool } from "./pool-references.ts";
 import { checkPoolFitsListener, duplicateListener } from "./protocols.ts";
 import type { Shown } from "./representation.ts";
@@ -58,12 +58,6 @@ export async function insertListener(
   }
   checkHeaders(body.insert_headers, body.protocol);
   checkCidrs(body.allowed_cidrs, loadBalancer.vip_address);
-  const siblings = await change.tables.list("listener", { load_balancer_id: loadBalancer.id });
-  const family = protocolFamily(body.protocol);
-  const isTaken = (each: ListenerRow) =>
-    each.protocol_port === body.protocol_port && protocolFamily(each.protocol) === family;
-  if (siblings.some(isTaken)) throw duplicateListener(body.protocol, body.protocol_port);
-
   const poolId = body.default_pool ? resolvePool(body.default_pool, named).id : body.default_pool_id;
   const row: ListenerRow = {
     ...freshColumns(change, loadBalancer, body),
@@ -81,8 +75,14 @@ export async function insertListener(
     allowed_cidrs: body.allowed_cidrs,
   };
   await checkDefaultPool(change, row, poolId);
-  await change.tables.insert("listener", row);
-  for (const policy of body.l7policies) await insertL7Policy(change, loadBalancer, row, policy, named);
+  // The index looks for others on this port: reading them all for each listener of a large tree takes minutes.
+  await change.tables.insert("listener", row).catch((error: unknown) => {
+    throw error instanceof StoreConflict ? duplicateListener(row.protocol, row.protocol_port) : error;
+  });
+  const places = placesOf(body.l7policies);
+  for (const [index, policy] of body.l7policies.entries()) {
+    await insertL7Policy(change, loadBalancer, row, policy, named, places[index]);
+  }
   return row;
 }
 

@@ -1,4 +1,5 @@
 import type { LoadBalancerRow, MemberRow, PoolRow } from "../store/rows.ts";
+import { StoreConflict } from "../store/store.ts";
 import { type Change, changeBelow } from "./change.ts";
 import { findRow, listObjects, members, pools, showObject, showRow } from "./collections.ts";
 import type { ApiContext } from "./context.ts";
@@ -35,7 +36,7 @@ export async function createMember(context: ApiContext, poolId: string, body: un
   const wanted = parseCreate(memberFields, body);
   return changeBelow(context, async (change) => {
     const pool = await findRow(change.tables, pools, poolId);
-    const row = await insertMember(change, pool, pool, wanted);
+    const row = await insertMember(change, pool, pool, wanted, await isMonitored(change, pool));
     await touchPool(change, pool.id);
     return {
       loadBalancerId: pool.load_balancer_id,
@@ -50,16 +51,13 @@ export async function insertMember(
   owner: Pick<LoadBalancerRow, "project_id">,
   pool: PoolRow,
   body: MemberBody,
+  monitored: boolean,
 ): Promise<MemberRow> {
   checkSubnet(change, body.subnet_id);
   const { address, protocol_port } = body;
-  if ((await change.tables.list("member", { pool_id: pool.id, address, protocol_port })).length > 0) {
-    throw duplicateMember(address, protocol_port);
-  }
-  const [monitor] = await change.tables.list("health_monitor", { pool_id: pool.id });
   const row: MemberRow = {
     ...freshColumns(change, owner, body),
-    operating_status: monitor ? "OFFLINE" : "NO_MONITOR",
+    operating_status: monitored ? "OFFLINE" : "NO_MONITOR",
     pool_id: pool.id,
     address,
     protocol_port,
@@ -69,8 +67,14 @@ export async function insertMember(
     monitor_address: body.monitor_address,
     monitor_port: body.monitor_port,
   };
-  await change.tables.insert("member", row);
+  await change.tables.insert("member", row).catch((error: unknown) => {
+    throw error instanceof StoreConflict ? duplicateMember(address, protocol_port) : error;
+  });
   return row;
+}
+
+async function isMonitored({ tables }: Change, pool: PoolRow): Promise<boolean> {
+  return (await tables.list("health_monitor", { pool_id: pool.id })).length > 0;
 }
 
 export async function updateMember(context: ApiContext, poolId: string, id: string, body: unknown): Promise<Shown> {
@@ -116,6 +120,7 @@ export async function replaceMembers(
   const additive = readFlag(query, "additive_only");
   return changeBelow(context, async (change) => {
     const pool = await findRow(change.tables, pools, poolId);
+    const monitored = await isMonitored(change, pool);
     const known = new Map((await change.tables.list("member", { pool_id: pool.id })).map((row) => [keyOf(row), row]));
     let changed = false;
     for (const { created, given } of wanted) {
@@ -126,7 +131,7 @@ export async function replaceMembers(
         const columns = pick({ ...memberColumns(created), subnet_id: created.subnet_id }, given);
         if (!differs(row, columns)) continue;
         await writeMember(change, row, columns);
-      } else await insertMember(change, pool, pool, created);
+      } else await insertMember(change, pool, pool, created, monitored);
       changed = true;
     }
     for (const row of additive ? [] : known.values()) {

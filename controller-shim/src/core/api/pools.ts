@@ -58,7 +58,8 @@ export async function insertPool(
   };
   await change.tables.insert("pool", row);
   if (body.healthmonitor) await insertHealthMonitor(change, loadBalancer, row, body.healthmonitor);
-  for (const member of body.members) await insertMember(change, loadBalancer, row, member);
+  const monitored = body.healthmonitor !== null;
+  for (const member of body.members) await insertMember(change, loadBalancer, row, member, monitored);
   return row;
 }
 

@@ -3,7 +3,10 @@ import type { LoadBalancerTree } from "../store/load-balancer-tree.ts";
 import type { LoadBalancerRow, OperatingStatus, ProvisioningStatus } from "../store/rows.ts";
 import type { Tables } from "../store/store.ts";
 
-/** Everything below the load balancer runs as `tree` says: ACTIVE, and what was deleted is gone. */
+/**
+ * Everything below the load balancer runs as `tree` says: ACTIVE, and what was deleted is gone. A member that is ACTIVE
+ * already is not written again: there may be thousands.
+ */
 export async function commitChildren(tables: Tables, tree: LoadBalancerTree): Promise<void> {
   for (const { listener, l7policies } of tree.listeners) {
     if (!isLive(listener)) {
@@ -40,8 +43,8 @@ export async function commitChildren(tables: Tables, tree: LoadBalancerTree): Pr
       ...(pool.admin_state_up ? {} : { operating_status: "OFFLINE" }),
     });
     for (const member of members) {
-      if (isLive(member)) await tables.update("member", member.id, active);
-      else await tables.remove("member", member.id);
+      if (!isLive(member)) await tables.remove("member", member.id);
+      else if (member.provisioning_status !== "ACTIVE") await tables.update("member", member.id, active);
     }
     if (!healthMonitor) continue;
     const status = { ...active, operating_status: configured(healthMonitor) };
