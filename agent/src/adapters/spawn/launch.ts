@@ -7,8 +7,6 @@ import type { OutputFile } from "./output-file.ts";
 /** From exec until it serves; reading thousands of certificates takes haproxy seconds. */
 const READY_TIMEOUT_MS = 30_000;
 
-const END_TIMEOUT_MS = 2_000;
-
 export interface Launched {
   pid: number;
   child: ChildProcess;
@@ -22,7 +20,7 @@ export async function launch(
   service: Service,
   command: readonly [string, ...string[]],
   output: OutputFile,
-  signal: AbortSignal,
+  tools: { signal: AbortSignal; end(pid: number): Promise<void> },
 ): Promise<Launched> {
   const [program, ...programArguments] = command;
   output.mark();
@@ -50,26 +48,17 @@ export async function launch(
   child.unref();
   const pid = child.pid as number;
   try {
-    await service.ready(pid, AbortSignal.any([ended.signal, signal, AbortSignal.timeout(READY_TIMEOUT_MS)]));
+    await service.ready(pid, AbortSignal.any([ended.signal, tools.signal, AbortSignal.timeout(READY_TIMEOUT_MS)]));
     if (ended.signal.aborted) throw ended.signal.reason;
     return { pid, child };
   } catch (error) {
-    if (!ended.signal.aborted) await end(child, ended.signal);
+    await tools.end(pid);
     const why = error instanceof Error ? error.message : String(error);
     throw new AgentError("action-failed", `${service.name} did not start: ${why}`, {
       details: output.sinceMark().trim() || why,
       cause: error,
     });
   }
-}
-
-/** Asked first: a master takes its workers with it, while one that is killed leaves them a moment longer. */
-async function end(child: ChildProcess, ended: AbortSignal): Promise<void> {
-  const gone = new Promise((resolve) => ended.addEventListener("abort", resolve, { once: true }));
-  child.kill("SIGTERM");
-  const timer = setTimeout(() => child.kill("SIGKILL"), END_TIMEOUT_MS);
-  await gone;
-  clearTimeout(timer);
 }
 
 export function describeExit(code: number | null, by: NodeJS.Signals | null): string {

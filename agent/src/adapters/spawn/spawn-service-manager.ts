@@ -21,12 +21,11 @@ import type {
 import { watchProcess } from "../../core/services/watch-process.ts";
 import type { NamespaceCommand } from "../../core/system/namespace-command.ts";
 import type { Programs } from "../../core/system/programs.ts";
+import { endProcess } from "./end-process.ts";
 import { describeExit, launch } from "./launch.ts";
 import type { SpawnedOpenFiles } from "./open-files.ts";
 import { OutputFile } from "./output-file.ts";
 
-/** A stop kills its workers at once; who needs longer than this is stuck. */
-const STOP_TIMEOUT_MS = 10_000;
 const BOUND_OUTPUT_EVERY_MS = 10_000;
 const MOST_REASON_CHARACTERS = 300;
 
@@ -104,11 +103,19 @@ export class SpawnServiceManager implements ServiceManager {
     await this.#endRestarting(entry);
     const before = entry.now.kind === "running" ? entry.now : undefined;
     if (before && !before.foreign) return { pid: before.pid, sinceMs: before.sinceMs };
-    const running = await this.#launch(entry, signal, before?.pid);
+    // The one that is replaced ends while the new one starts: that is no death to repair.
     before?.release();
-    entry.attempt = 0;
-    this.#settle(entry, running);
-    return { pid: running.pid, sinceMs: running.sinceMs };
+    entry.now = { kind: "idle" };
+    try {
+      const running = await this.#launch(entry, signal, before?.pid);
+      entry.attempt = 0;
+      this.#settle(entry, running);
+      return { pid: running.pid, sinceMs: running.sinceMs };
+    } catch (error) {
+      const identity = before && this.#isAlive(before) ? this.#do.processes.look(before.pid) : undefined;
+      if (identity) this.#settle(entry, this.#running(entry, identity, { foreign: true, child: undefined }));
+      throw error;
+    }
   }
 
   async keepRunning(service: Service): Promise<void> {
@@ -134,10 +141,7 @@ export class SpawnServiceManager implements ServiceManager {
     running.release();
     entry.now = { kind: "idle" };
     entry.attempt = 0;
-    if (this.#isAlive(running)) this.#do.processes.signal(running.pid, "SIGTERM");
-    if (await this.#gone(running, STOP_TIMEOUT_MS)) return;
-    this.#do.processes.signal(running.pid, "SIGKILL");
-    if (await this.#gone(running, STOP_TIMEOUT_MS)) return;
+    if (await endProcess(this.#do, running)) return;
     throw new AgentError("action-failed", `${name} (pid ${running.pid}) does not end`);
   }
 
@@ -218,7 +222,13 @@ export class SpawnServiceManager implements ServiceManager {
     const [first, ...rest] = [...prefix, service.program, ...service.arguments, ...replace];
     const command = this.#do.namespace.wrap([first ?? service.program, ...rest]);
     try {
-      const { pid, child } = await launch(service, command, entry.output, signal);
+      const { pid, child } = await launch(service, command, entry.output, {
+        signal,
+        end: async (pid) => {
+          const identity = this.#do.processes.look(pid);
+          if (identity) await endProcess(this.#do, identity);
+        },
+      });
       const identity = this.#do.processes.look(pid);
       if (!identity) throw new AgentError("action-failed", `${service.name} died as soon as it served`);
       return this.#running(entry, identity, { foreign: false, child });
@@ -319,15 +329,6 @@ export class SpawnServiceManager implements ServiceManager {
 
   #isAlive(running: Running): boolean {
     return this.#do.processes.look(running.pid)?.startTicks === running.startTicks;
-  }
-
-  async #gone(running: Running, timeoutMs: number): Promise<boolean> {
-    const deadlineMs = this.#do.clock.monotonicMs() + timeoutMs;
-    while (this.#isAlive(running)) {
-      if (this.#do.clock.monotonicMs() > deadlineMs) return false;
-      await this.#do.clock.sleep(4, new AbortController().signal);
-    }
-    return true;
   }
 
   #tell(event: ServiceEvent): void {

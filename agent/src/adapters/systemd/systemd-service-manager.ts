@@ -96,7 +96,7 @@ export class SystemdServiceManager implements ServiceManager {
     this.#stopWaiting(entry);
     const before = entry.now.kind === "running" && this.#isAlive(entry.now.identity) ? entry.now : undefined;
     if (before && !before.foreign) return processOf(before.identity);
-    before?.release();
+    this.#letGo(entry);
     entry.sinceMs = this.#do.clock.nowMs();
     await this.#writeUnit(service, this.#unitText(service));
     await this.#systemctl.run("reset-failed", unitOf(service.name));
