@@ -60,8 +60,8 @@ const heartbeats = startHeartbeats(
       },
     ],
     sockets: traffic === "busy" ? busyHaproxy : haproxy,
-    counterStore: new CounterFile(() => basePath),
-    vrrp: new KeepalivedVrrpProcess(() => basePath),
+    counterStore: new CounterFile(basePath),
+    vrrp: new KeepalivedVrrpProcess(basePath),
     datagrams: {
       send: async (datagram, to) => {
         await datagrams.send(datagram, to);

@@ -7,6 +7,7 @@ import { ask, startBareHaproxy } from "./bare-haproxy.ts";
 import { benchFolder, onEnd } from "./cleanup.ts";
 import { benchConfiguration, SIZES, type SizeName, sizeNames } from "./configuration.ts";
 import { swallowDatagrams } from "./datagram-sink.ts";
+import { median } from "./numbers.ts";
 import type { BenchResult, Figure } from "./report.ts";
 
 const run = promisify(execFile);
@@ -14,6 +15,8 @@ const loadBalancerId = "1b000001-0001-4000-8000-000000000001";
 
 const LOOP_BEATS = 2_000;
 const PACED_BEATS = 15;
+/** Of so many loops the middle one counts; short loops feel the neighbours' load most. */
+const LOOPS = { small: 3, large: 1 };
 
 /** Limits in ms of thread CPU per beat, and what the stock sender needs. */
 const limits: Record<SizeName, { loop: number; paced: number; stock: string }> = {
@@ -38,18 +41,26 @@ export async function benchHeartbeat(): Promise<BenchResult> {
     const haproxy = await startBareHaproxy(path, socket);
     const beat = (mode: string, traffic: string, beats: number): Promise<WorkerReport> =>
       runWorker([basePath, loadBalancerId, String(port), mode, traffic, String(beats)]);
-    const loop = await beat("loop", "idle", LOOP_BEATS);
+    const loops: WorkerReport[] = [];
+    for (let n = 0; n < LOOPS[size]; n++) loops.push(await beat("loop", "idle", LOOP_BEATS));
     const busyLoop = await beat("loop", "busy", LOOP_BEATS);
     const paced = await beat("paced", "busy", PACED_BEATS);
     const query = await bareQuery(socket);
     const name = `${listeners} listeners, ${members} members`;
     const { loop: loopLimit, paced: pacedLimit, stock } = limits[size];
     figures.push(
-      { name: `${name}: loop`, value: loop.cpuMs, unit: "ms", atMost: loopLimit, beside: query, stock },
+      {
+        name: `${name}: loop`,
+        value: median(loops.map((each) => each.cpuMs)),
+        unit: "ms",
+        atMost: loopLimit,
+        beside: query,
+        stock,
+      },
       { name: `${name}: loop, counters moving`, value: busyLoop.cpuMs, unit: "ms", beside: query },
       { name: `${name}: one a second, moving`, value: paced.cpuMs, unit: "ms", atMost: pacedLimit, beside: query },
     );
-    notes.push(`${name}: ${Math.round(loop.datagramBytes)} bytes a datagram`);
+    notes.push(`${name}: ${Math.round(paced.datagramBytes)} bytes a datagram`);
     await haproxy.stop();
   }
   return { name: "heartbeat", figures, notes };
