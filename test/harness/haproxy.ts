@@ -34,12 +34,12 @@ export function startHaproxyPart(configuration: AgentConfiguration, supervisor: 
   const log = new FakeLog();
   const events: PublishedEvent[] = [];
   const live = { current: () => configuration };
-  const namespace = new IpNetnsCommand(() => configuration.krater.networkNamespace);
+  const namespace = new IpNetnsCommand(configuration.krater.networkNamespace);
   const spawnedOpenFiles = new SpawnedOpenFiles(programs);
   const openFiles = supervisor === "systemd" ? new SystemdOpenFiles() : spawnedOpenFiles;
   const sockets = new UnixHaproxySockets();
   const shared = { programs, processes, namespace, clock, log, connections: new HeldConnections() };
-  const runDirectory = () => configuration.krater.runDirectory;
+  const { runDirectory } = configuration.krater;
   const services =
     supervisor === "systemd"
       ? new SystemdServiceManager({ ...shared, files: new DiskFiles(), unitDirectory: "/etc/systemd/system" })
@@ -52,7 +52,7 @@ export function startHaproxyPart(configuration: AgentConfiguration, supervisor: 
     log,
     configuration: live,
     files: new DiskFiles(),
-    check: new HaproxyCheck({ programs, namespace, haproxy: () => configuration.haproxyAmphora.haproxyCmd }),
+    check: new HaproxyCheck({ programs, namespace, haproxy: configuration.haproxyAmphora.haproxyCmd }),
     events: { publish: (name, data) => void events.push({ name, data }) },
   });
   return { ...part, services, sockets, log, events, configuration, openFiles };

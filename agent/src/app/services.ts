@@ -41,7 +41,7 @@ export function createServices(given: {
       };
     case "spawn": {
       const openFiles = new SpawnedOpenFiles(programs);
-      const runDirectory = () => krater.runDirectory;
+      const { runDirectory } = krater;
       return { openFiles, services: new SpawnServiceManager({ ...shared, openFiles, runDirectory }) };
     }
     default:

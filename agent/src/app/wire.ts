@@ -55,19 +55,19 @@ export async function startAgent(given: {
   const notifier = createNotifier(process.env, log);
 
   const programs = new NodePrograms();
-  const namespace = new IpNetnsCommand(() => krater.networkNamespace);
+  const namespace = new IpNetnsCommand(krater.networkNamespace);
   const sockets = new UnixHaproxySockets();
   const { services, openFiles } = createServices({ krater, programs, namespace, files, log });
   const system = new LinuxSystemFacts({
     programs,
     namespace,
-    haproxy: () => haproxyAmphora.haproxyCmd,
-    basePath: () => haproxyAmphora.basePath,
+    haproxy: haproxyAmphora.haproxyCmd,
+    basePath: haproxyAmphora.basePath,
   });
   const haproxy = createLoadBalancers({
     configuration: current,
     files,
-    check: new HaproxyCheck({ programs, haproxy: () => haproxyAmphora.haproxyCmd, namespace }),
+    check: new HaproxyCheck({ programs, haproxy: haproxyAmphora.haproxyCmd, namespace }),
     services,
     sockets,
     openFiles,
@@ -143,8 +143,8 @@ export async function startAgent(given: {
       events,
       observe,
       sockets,
-      counterStore: new CounterFile(() => haproxyAmphora.basePath),
-      vrrp: new KeepalivedVrrpProcess(() => haproxyAmphora.basePath),
+      counterStore: new CounterFile(haproxyAmphora.basePath),
+      vrrp: new KeepalivedVrrpProcess(haproxyAmphora.basePath),
       datagrams,
     },
     ending.signal,

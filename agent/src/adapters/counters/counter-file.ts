@@ -11,9 +11,9 @@ const MODE = 0o640;
  * each beat of a busy load balancer makes them: file handles, random names and fsync would double their cost.
  */
 export class CounterFile implements CounterStore {
-  readonly #basePath: () => string;
+  readonly #basePath: string;
 
-  constructor(basePath: () => string) {
+  constructor(basePath: string) {
     this.#basePath = basePath;
   }
 
@@ -51,6 +51,6 @@ export class CounterFile implements CounterStore {
   }
 
   #path(): string {
-    return `${this.#basePath()}/stats_counters.json`;
+    return `${this.#basePath}/stats_counters.json`;
   }
 }

@@ -3,23 +3,22 @@ import type { NamespaceCommand } from "../../core/system/namespace-command.ts";
 
 /** `ip netns exec`: it execs the program, so the pid stays (ip-netns(8)). */
 export class IpNetnsCommand implements NamespaceCommand {
-  readonly #namespace: () => string;
+  readonly #namespace: string;
 
-  constructor(namespace: () => string) {
+  constructor(namespace: string) {
     this.#namespace = namespace;
   }
 
   name(): string {
-    return this.#namespace();
+    return this.#namespace;
   }
 
   wrap(command: readonly [string, ...string[]]): [string, ...string[]] {
-    const name = this.#namespace();
-    return name === "" ? [...command] : ["ip", "netns", "exec", name, ...command];
+    return this.#namespace === "" ? [...command] : ["ip", "netns", "exec", this.#namespace, ...command];
   }
 
   async wrapIfPresent(command: readonly [string, ...string[]]): Promise<[string, ...string[]]> {
-    const present = await access(`/run/netns/${this.#namespace()}`).then(
+    const present = await access(`/run/netns/${this.#namespace}`).then(
       () => true,
       () => false,
     );

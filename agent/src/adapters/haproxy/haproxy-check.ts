@@ -9,22 +9,21 @@ const CHECK_TIMEOUT_MS = 30_000;
 /** `haproxy -c`, in the namespace haproxy will run in as soon as that exists. */
 export class HaproxyCheck implements ConfigurationCheck {
   readonly #programs: Programs;
-  readonly #haproxy: () => string;
+  readonly #haproxy: string;
   readonly #namespace: NamespaceCommand;
 
-  constructor(dependencies: { programs: Programs; haproxy: () => string; namespace: NamespaceCommand }) {
+  constructor(dependencies: { programs: Programs; haproxy: string; namespace: NamespaceCommand }) {
     this.#programs = dependencies.programs;
     this.#haproxy = dependencies.haproxy;
     this.#namespace = dependencies.namespace;
   }
 
   async check(request: CheckRequest, signal: AbortSignal): Promise<{ ok: boolean; words: string }> {
-    const haproxy = this.#haproxy();
     const words = ["-c", "-L", request.peer, ...request.files.flatMap((file) => ["-f", file])];
-    const [program, ...programArguments] = await this.#namespace.wrapIfPresent([haproxy, ...words]);
+    const [program, ...programArguments] = await this.#namespace.wrapIfPresent([this.#haproxy, ...words]);
     const result = await this.#run(program, programArguments, signal);
     if (result.exitCode === 0) return { ok: true, words: result.output };
-    if (!(await this.#programs.exists(haproxy))) throw missing(haproxy);
+    if (!(await this.#programs.exists(this.#haproxy))) throw missing(this.#haproxy);
     return { ok: false, words: result.output.trim() === "" ? `haproxy exited ${result.exitCode}` : result.output };
   }
 

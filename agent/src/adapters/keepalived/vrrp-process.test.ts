@@ -33,7 +33,7 @@ test.for([
   const base = await temporaryDirectory();
   if (files) await mkdir(join(base, "vrrp"));
   for (const [name, text] of Object.entries(files ?? {})) await writeFile(join(base, "vrrp", name), text);
-  const observed = await new KeepalivedVrrpProcess(() => base).observe();
+  const observed = await new KeepalivedVrrpProcess(base).observe();
   expect(observed).toMatchObject(want);
   expect(reasonToWithhold(observed) === undefined).toBe(beats);
 });
@@ -42,5 +42,5 @@ test("a pid file that is a folder withholds", async () => {
   const base = await temporaryDirectory();
   await mkdir(join(base, "vrrp", PID), { recursive: true });
   await writeFile(join(base, "vrrp", CONF), "");
-  expect(await new KeepalivedVrrpProcess(() => base).observe()).toEqual({ configured: true, pidFile: "unreadable" });
+  expect(await new KeepalivedVrrpProcess(base).observe()).toEqual({ configured: true, pidFile: "unreadable" });
 });

@@ -31,9 +31,9 @@ async function haproxyWorld(): Promise<ServiceWorld & { folder: string }> {
       clock: systemClock,
       log: new FakeLog(),
       connections: new HeldConnections(),
-      namespace: new IpNetnsCommand(() => ""),
+      namespace: new IpNetnsCommand(""),
       openFiles: new SpawnedOpenFiles(programs),
-      runDirectory: () => join(folder, "r"),
+      runDirectory: join(folder, "r"),
     });
     onTestFinished(() => made.close());
     return made;

@@ -37,7 +37,7 @@ export interface SpawnDependencies {
   openFiles: SpawnedOpenFiles;
   clock: Clock;
   log: Log;
-  runDirectory: () => string;
+  runDirectory: string;
 }
 
 interface Running {
@@ -185,7 +185,7 @@ export class SpawnServiceManager implements ServiceManager {
   #entryOf(service: Service): Entry {
     const entry = this.#entries.get(service.name) ?? {
       service,
-      output: new OutputFile(join(this.#do.runDirectory(), `${service.name}.log`)),
+      output: new OutputFile(join(this.#do.runDirectory, `${service.name}.log`)),
       attempt: 0,
       now: { kind: "idle" },
     };

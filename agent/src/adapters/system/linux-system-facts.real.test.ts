@@ -12,9 +12,9 @@ import { LinuxSystemFacts } from "./linux-system-facts.ts";
 function facts(changes: { namespace?: string; haproxy?: string; basePath?: string } = {}) {
   return new LinuxSystemFacts({
     programs: new NodePrograms(),
-    namespace: new IpNetnsCommand(() => changes.namespace ?? ""),
-    haproxy: () => changes.haproxy ?? "/usr/sbin/haproxy",
-    basePath: () => changes.basePath ?? "/nonexistent",
+    namespace: new IpNetnsCommand(changes.namespace ?? ""),
+    haproxy: changes.haproxy ?? "/usr/sbin/haproxy",
+    basePath: changes.basePath ?? "/nonexistent",
   });
 }
 

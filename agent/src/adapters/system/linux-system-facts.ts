@@ -15,15 +15,15 @@ const NETWORKS_KEPT_MS = 1_000;
 export class LinuxSystemFacts implements SystemFacts {
   readonly #programs: Programs;
   readonly #namespace: NamespaceCommand;
-  readonly #basePath: () => string;
+  readonly #basePath: string;
   readonly #versions: PackageVersions;
   #networks: { atMs: number; namespace: string; text: Promise<string> } | undefined;
 
   constructor(dependencies: {
     programs: Programs;
     namespace: NamespaceCommand;
-    haproxy: () => string;
-    basePath: () => string;
+    haproxy: string;
+    basePath: string;
   }) {
     this.#programs = dependencies.programs;
     this.#namespace = dependencies.namespace;
@@ -74,7 +74,7 @@ export class LinuxSystemFacts implements SystemFacts {
 
   /** Pid files of LVS listeners whose process lives; the `.vrrp` and `.check` ones beside them are its children. */
   #lvsProcesses(): number {
-    const folder = `${this.#basePath()}/lvs`;
+    const folder = `${this.#basePath}/lvs`;
     try {
       return readdirSync(folder)
         .filter((name) => /^octavia-keepalivedlvs-[^.]+\.pid$/.test(name))

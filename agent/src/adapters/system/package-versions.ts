@@ -16,16 +16,16 @@ export type Versions = Omit<SystemInfo, "hostname">;
  */
 export class PackageVersions {
   readonly #programs: Programs;
-  readonly #haproxy: () => string;
+  readonly #haproxy: string;
   #cached: { fingerprint: string; versions: Promise<Versions> } | undefined;
 
-  constructor(programs: Programs, haproxy: () => string) {
+  constructor(programs: Programs, haproxy: string) {
     this.#programs = programs;
     this.#haproxy = haproxy;
   }
 
   read(): Promise<Versions> {
-    const fingerprint = [DPKG_STATUS, this.#haproxy(), "keepalived", "ipvsadm"].map(fingerprintOf).join(" ");
+    const fingerprint = [DPKG_STATUS, this.#haproxy, "keepalived", "ipvsadm"].map(fingerprintOf).join(" ");
     if (this.#cached?.fingerprint === fingerprint) return this.#cached.versions;
     const versions = this.#query();
     this.#cached = { fingerprint, versions };
@@ -36,7 +36,7 @@ export class PackageVersions {
   }
 
   async #query(): Promise<Versions> {
-    const haproxy = this.#haproxy();
+    const haproxy = this.#haproxy;
     const [haproxyVersion, keepalived, ipvsadm] = await Promise.all([
       this.#version("haproxy", haproxy, ["-v"]),
       this.#version("keepalived", "keepalived", ["-v"]),

@@ -44,7 +44,7 @@ if (inside) {
         programs: new NodePrograms(),
         processes,
         connections: new HeldConnections(),
-        namespace: new IpNetnsCommand(() => ""),
+        namespace: new IpNetnsCommand(""),
         files: new DiskFiles(),
         clock: systemClock,
         log: new FakeLog(),

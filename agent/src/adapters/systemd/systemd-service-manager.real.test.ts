@@ -47,7 +47,7 @@ exit 0
     files: new DiskFiles(),
     clock: systemClock,
     connections: { hold: () => ({ release: () => undefined }) },
-    namespace: new IpNetnsCommand(() => namespace),
+    namespace: new IpNetnsCommand(namespace),
     log: new FakeLog(),
     unitDirectory: join(folder, "units"),
   });
