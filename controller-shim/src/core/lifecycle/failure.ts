@@ -24,3 +24,9 @@ export function backoffMs(attempt: number, random: number): number {
   const full = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** Math.min(attempt - 1, 16));
   return Math.round(full * (0.75 + random * 0.25));
 }
+
+/** How long a failed one has to wait still. No backoff is this long: then the clock was put back, and nobody waits for it. */
+export function restOfBackoffMs(nextAttemptAtMs: number, nowMs: number): number {
+  const restMs = nextAttemptAtMs - nowMs;
+  return restMs > BACKOFF_LAST_MS ? 0 : Math.max(0, restMs);
+}

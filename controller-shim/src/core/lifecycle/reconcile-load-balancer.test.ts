@@ -308,6 +308,14 @@ test("an ERROR load balancer is left alone until it is failed over or deleted", 
   await bench.expectSettled();
 });
 
+test("a clock that is put back after a failure does not put off the next attempt", async () => {
+  const bench = await Bench.withLoadBalancer();
+  await bench.store.update("load_balancer", bench.id, { next_attempt_at_ms: bench.clock.nowMs() + 86_400_000 });
+  const startedMs = bench.clock.nowMs();
+  await bench.finish();
+  expect(bench.clock.nowMs() - startedMs).toBeLessThan(3_600_000);
+});
+
 test("a load balancer that kills the shim again and again is given up, and not tried once more", async () => {
   const bench = await Bench.withLoadBalancer();
   for (let start = 0; start < ATTEMPTS_MAX; start++) await bench.start({ dieAt: 12 });

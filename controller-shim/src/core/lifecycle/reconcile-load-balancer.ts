@@ -2,7 +2,7 @@ import { type LoadBalancerTree, readLoadBalancerTree } from "../store/load-balan
 import type { AmphoraRow, LoadBalancerRow } from "../store/rows.ts";
 import { AmphoraLife } from "./amphora-life.ts";
 import { commitChildren, markError, removeLoadBalancer, settled } from "./commit.ts";
-import { ATTEMPTS_MAX, backoffMs, describe, isPermanent } from "./failure.ts";
+import { ATTEMPTS_MAX, backoffMs, describe, isPermanent, restOfBackoffMs } from "./failure.ts";
 import { LeaseLost, renewLease, takeLease } from "./lease.ts";
 import type { Lifecycle } from "./lifecycle.ts";
 
@@ -31,7 +31,7 @@ export class LoadBalancerReconciler {
       this.#since.delete(id);
       return undefined;
     }
-    const waitMs = row.next_attempt_at_ms - clock.nowMs();
+    const waitMs = restOfBackoffMs(row.next_attempt_at_ms, clock.nowMs());
     if (waitMs > 0) return { againInMs: waitMs };
     const leased = await takeLease(store, row, owner, clock);
     if (!leased) return undefined;

@@ -49,11 +49,34 @@ test("rows that want something are found without being told", async () => {
     {},
     { deleting: true },
     { wanted_revision: 2, error: "no", provisioning_status: "ERROR" },
-    { wanted_revision: 2, next_attempt_at_ms: Number.MAX_SAFE_INTEGER },
+    { wanted_revision: 2, next_attempt_at_ms: new FakeClock().nowMs() + 5_000 },
     { wanted_revision: 2, lease_owner: "another", lease_until_ms: Number.MAX_SAFE_INTEGER },
   ]);
   await settle();
   expect(reconciler.seen).toEqual(["lb0", "lb2"]);
+});
+
+test("a clock that was put back does not make anybody wait for it to catch up", async () => {
+  const { reconciler } = await loopOver([
+    { wanted_revision: 2, next_attempt_at_ms: new FakeClock().nowMs() + 3_600_000 },
+  ]);
+  await settle();
+  expect(reconciler.seen).toEqual(["lb0"]);
+});
+
+test("after the first look only what says it is pending is read, and now and then everything", async () => {
+  const { store, clock, reconciler } = await loopOver([{}, {}]);
+  await settle();
+  await store.update("load_balancer", "lb0", { wanted_revision: 2, provisioning_status: "PENDING_UPDATE" });
+  await store.update("load_balancer", "lb1", { wanted_revision: 2 });
+  clock.advance(1_000);
+  await settle();
+  expect(reconciler.seen).toEqual(["lb0"]);
+  for (let second = 0; second < 30; second++) {
+    clock.advance(1_000);
+    await settle();
+  }
+  expect(reconciler.seen).toContain("lb1");
 });
 
 test("no more than so many are worked on at once, and the others follow", async () => {

@@ -1,11 +1,15 @@
 import type { Clock } from "../clock.ts";
 import type { Log } from "../log.ts";
+import type { LoadBalancerRow } from "../store/rows.ts";
 import type { Store } from "../store/store.ts";
-import { describe } from "./failure.ts";
+import { describe, restOfBackoffMs } from "./failure.ts";
 import { isFree } from "./lease.ts";
 import { isWanting, type LoadBalancerReconciler } from "./reconcile-load-balancer.ts";
 
 const LOOK_EVERY_MS = 1_000;
+/** Looks at what says it is pending, to one at everything: whatever the statuses say, the revisions decide. */
+const LOOK_AT_ALL_EVERY = 30;
+const pending = ["PENDING_CREATE", "PENDING_UPDATE", "PENDING_DELETE"] as const;
 
 /** Starts reconciliations: at once when woken, and by looking at the rows every second, so that a lost wake costs that. */
 export class ReconcileLoop {
@@ -15,6 +19,7 @@ export class ReconcileLoop {
   readonly #working = new Map<string, Promise<void>>();
   readonly #timers = new Map<string, NodeJS.Timeout>();
   #signal: AbortSignal | undefined;
+  #looks = 0;
 
   constructor(
     reconciler: Pick<LoadBalancerReconciler, "reconcile">,
@@ -41,15 +46,26 @@ export class ReconcileLoop {
   }
 
   async #look(): Promise<void> {
-    const { store, clock, log, owner } = this.#deps;
+    const { clock, log, owner } = this.#deps;
     try {
-      for (const row of await store.list("load_balancer")) {
-        const due = row.next_attempt_at_ms <= clock.nowMs() && isFree(row, owner, clock.nowMs());
+      for (const row of await this.#rowsToLookAt()) {
+        const nowMs = clock.nowMs();
+        const due = restOfBackoffMs(row.next_attempt_at_ms, nowMs) === 0 && isFree(row, owner, nowMs);
         if (due && isWanting(row)) this.wake(row.id);
       }
     } catch (error) {
       log.error({ event: "reconcile.look-failed", error: describe(error) }, "the state database could not be read");
     }
+  }
+
+  /** Reading thousands of rows every second only to find nothing is too dear: what waits says so in its status. */
+  async #rowsToLookAt(): Promise<LoadBalancerRow[]> {
+    const { store } = this.#deps;
+    if (this.#looks++ % LOOK_AT_ALL_EVERY === 0) return store.list("load_balancer");
+    const rows: LoadBalancerRow[] = [];
+    for (const provisioning_status of pending)
+      rows.push(...(await store.list("load_balancer", { provisioning_status })));
+    return rows;
   }
 
   #startWaiting(): void {
