@@ -11,7 +11,7 @@ import { temporaryDirectory } from "../../../test/harness/temporary-directory.ts
 import { hasTool } from "../../../test/harness/tools.ts";
 import { waitFor } from "../../../test/harness/wait-for.ts";
 import { type HeartbeatMessage, heartbeatMessage } from "../contract/heartbeat.ts";
-import { open } from "../core/heartbeat/envelope.ts";
+import { openDatagram } from "../testing/open-datagram.ts";
 
 const testWithHaproxy = test.skipIf(!hasTool("haproxy"));
 
@@ -29,7 +29,7 @@ async function controller(): Promise<{ port: number; messages: HeartbeatMessage[
   const socket = createSocket("udp4");
   const messages: HeartbeatMessage[] = [];
   socket.on("message", (datagram) => {
-    const opened = open(datagram, KEY);
+    const opened = openDatagram(datagram, KEY);
     if (opened.ok) messages.push(heartbeatMessage.parse(opened.value));
   });
   socket.bind(0, "127.0.0.1");

@@ -4,4 +4,5 @@ export * from "./fake-files.ts";
 export * from "./fake-log.ts";
 export * from "./fake-service-manager.ts";
 export * from "./files-suite.ts";
+export * from "./open-datagram.ts";
 export * from "./service-manager-suite.ts";

@@ -6,7 +6,8 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { sharedFixtures, testWithFixtures } from "../../../../test/harness/tools.ts";
 import type { HeartbeatMessage } from "../../contract/heartbeat.ts";
-import { open, Sealer } from "./envelope.ts";
+import { openDatagram } from "../../testing/open-datagram.ts";
+import { Sealer } from "./envelope.ts";
 
 interface Vector {
   name: string;
@@ -38,11 +39,11 @@ test.for([
   { name: "an upper-case tag is a forgery", bytes: upperCaseTag(sealed), want: "forged" },
   { name: "well signed garbage is malformed", bytes: signed(Buffer.from("garbage")), want: "malformed" },
 ] as const)("$name", ({ bytes, want }) => {
-  expect(open(bytes, key)).toEqual({ ok: false, why: want });
+  expect(openDatagram(bytes, key)).toEqual({ ok: false, why: want });
 });
 
 test("another key is a forgery", () => {
-  expect(open(sealed, "another key")).toEqual({ ok: false, why: "forged" });
+  expect(openDatagram(sealed, "another key")).toEqual({ ok: false, why: "forged" });
 });
 
 test("every flipped bit is refused", () => {
@@ -50,7 +51,7 @@ test("every flipped bit is refused", () => {
     fc.property(fc.integer({ min: 0, max: sealed.length * 8 - 1 }), (bit) => {
       const flipped = Buffer.from(sealed);
       flipped[bit >> 3] = (flipped[bit >> 3] as number) ^ (1 << (bit & 7));
-      return !open(flipped, key).ok;
+      return !openDatagram(flipped, key).ok;
     }),
     { numRuns: 1_000 },
   );
@@ -60,7 +61,7 @@ test("what is sealed opens to the same message, whatever the ids, statuses and k
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.string()), fc.string({ unit: "binary" }), (members, secret) => {
       const sent = { ...message, pools: { "p1:l1": { status: "UP", members } } };
-      const opened = open(new Sealer().seal(sent, secret), secret);
+      const opened = openDatagram(new Sealer().seal(sent, secret), secret);
       expect(opened).toEqual({ ok: true, value: JSON.parse(JSON.stringify(sent)) });
     }),
   );
@@ -80,7 +81,7 @@ test("the tag is HMAC-SHA256 of the compressed bytes in lower-case hex, and a ne
 testWithFixtures("what the original sent opens", () => {
   expect(vectors().length).toBeGreaterThanOrEqual(4);
   for (const vector of vectors()) {
-    expect(open(Buffer.from(vector.envelope_hex, "hex"), vector.key), vector.name).toEqual({
+    expect(openDatagram(Buffer.from(vector.envelope_hex, "hex"), vector.key), vector.name).toEqual({
       ok: true,
       value: vector.message,
     });

@@ -1,12 +1,11 @@
-import { createHmac, createSecretKey, type KeyObject, timingSafeEqual } from "node:crypto";
-import { deflateSync, inflateSync } from "node:zlib";
+import { createHmac, createSecretKey, type KeyObject } from "node:crypto";
+import { deflateSync } from "node:zlib";
 import type { HeartbeatMessage } from "../../contract/heartbeat.ts";
 
 /** UDP over IPv4 carries 65,535 bytes less 20 of IP and 8 of UDP header; the receiver's buffer is 64 KiB. */
 export const MAX_DATAGRAM_BYTES = 65_507;
 
 const HEX_TAG_BYTES = 64;
-const RAW_TAG_BYTES = 32;
 
 /**
  * Level 1 costs 38 % of level 9's CPU and 2 % more bytes (50 listeners, 1,000 members); the receiver inflates any
@@ -18,9 +17,6 @@ const SMALLEST_LEVEL = 9;
 /** A window of 4 KiB for messages that fit it: zlib sets up 20 kB for each beat instead of 250. */
 const SMALL_MESSAGE_BYTES = 4_096;
 const SMALL_WINDOW = { windowBits: 12, memLevel: 5 };
-
-/** What a receiver would allow a message to grow to; our largest is a few hundred kB. */
-const MAX_MESSAGE_BYTES = 16 * 1024 * 1024;
 
 /** Turns messages into datagrams: zlib stream, then 64 hex digits of HMAC-SHA256 over the compressed bytes. */
 export class Sealer {
@@ -43,30 +39,5 @@ export class Sealer {
   #imported(text: string): KeyObject {
     if (this.#key?.text !== text) this.#key = { text, imported: createSecretKey(text, "utf8") };
     return this.#key.imported;
-  }
-}
-
-export type OpenResult = { ok: true; value: unknown } | { ok: false; why: "short" | "forged" | "malformed" };
-
-/** The receiver's side, as a health manager does it: hex first, then the raw digest of old amphorae. */
-export function open(datagram: Buffer, key: string): OpenResult {
-  if (datagram.length <= RAW_TAG_BYTES) return { ok: false, why: "short" };
-  for (const [tagBytes, encoding] of [[HEX_TAG_BYTES, "hex"] as const, [RAW_TAG_BYTES, undefined] as const]) {
-    if (datagram.length <= tagBytes) continue;
-    const payload = datagram.subarray(0, -tagBytes);
-    const digest = createHmac("sha256", key).update(payload);
-    // As ASCII bytes, not as a number: the tag is lower-case hex and nothing else.
-    const expected = encoding ? Buffer.from(digest.digest(encoding), "latin1") : digest.digest();
-    if (timingSafeEqual(expected, datagram.subarray(-tagBytes))) return read(payload);
-  }
-  return { ok: false, why: "forged" };
-}
-
-function read(payload: Buffer): OpenResult {
-  try {
-    const json = inflateSync(payload, { maxOutputLength: MAX_MESSAGE_BYTES }).toString("utf8");
-    return { ok: true, value: JSON.parse(json) as unknown };
-  } catch {
-    return { ok: false, why: "malformed" };
   }
 }

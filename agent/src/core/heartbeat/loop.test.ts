@@ -3,10 +3,10 @@ import type { HeartbeatMessage } from "../../contract/heartbeat.ts";
 import { exampleConfiguration } from "../../testing/agent-configuration.ts";
 import { FakeClock } from "../../testing/fake-clock.ts";
 import { FakeLog } from "../../testing/fake-log.ts";
+import { openDatagram } from "../../testing/open-datagram.ts";
 import type { AgentConfiguration, ControllerAddress } from "../configuration/agent-configuration.ts";
 import type { LoadBalancerObservation } from "../haproxy/load-balancers.ts";
 import { STATISTICS_COMMAND } from "../haproxy/statistics.ts";
-import { open } from "./envelope.ts";
 import { type Heartbeats, startHeartbeats } from "./loop.ts";
 import type { VrrpObservation } from "./vrrp-gate.ts";
 
@@ -31,7 +31,7 @@ class World {
     this.stored = text;
   };
   send = async (datagram: Buffer, to: ControllerAddress): Promise<void> => {
-    const opened = open(datagram, this.configuration.healthManager.heartbeatKey ?? key);
+    const opened = openDatagram(datagram, this.configuration.healthManager.heartbeatKey ?? key);
     if (!opened.ok) throw new Error(opened.why);
     this.sent.push({ message: opened.value as HeartbeatMessage, to, bytes: datagram.length });
   };
