@@ -189,6 +189,41 @@ test("a flush that fails loses nothing", async () => {
   await expect(broken.flush()).rejects.toThrow("disk full");
 });
 
+test("counters beyond what can be read back exactly stop there", async () => {
+  const most = Number.MAX_SAFE_INTEGER;
+  const stats = { tx: most, rx: most, conns: most, totconns: most, ereq: most };
+  for (let n = 0; n < 2; n++) {
+    statistics.add(amphora.load_balancer_id, {
+      id: amphora.id,
+      listeners: { [listenerId]: { status: "OPEN", stats } },
+    });
+    statistics.add(amphora.load_balancer_id, {
+      id: amphora.id,
+      listeners: { [listenerId]: { status: "OPEN", stats } },
+    });
+    await statistics.flush();
+  }
+  const [row] = await store.list("listener_statistics");
+  expect(row).toMatchObject({ bytes_in: most, bytes_out: most, total_connections: most, request_errors: most });
+});
+
+test("an amphora that makes up listeners does not fill the memory with them", async () => {
+  const asked: string[] = [];
+  const counting = new StatisticsBuffer({
+    transaction: async (work: (tables: Tables) => Promise<void>) =>
+      work({ get: async (_table: string, id: string) => void asked.push(id) } as unknown as Tables),
+  } as unknown as MemoryStore);
+  const stats = { tx: 1, rx: 1, conns: 1, totconns: 1, ereq: 1 };
+  for (let n = 0; n < 25_000; n++) {
+    counting.add(amphora.load_balancer_id, {
+      id: amphora.id,
+      listeners: { [`made-up-${n}`]: { status: "OPEN", stats } },
+    });
+  }
+  await counting.flush();
+  expect(asked).toHaveLength(10_000);
+});
+
 function watchWith(change: { answers?: boolean } = {}): { watch: AmphoraWatch; woken: string[] } {
   const woken: string[] = [];
   const process = machine.processOver(store);
