@@ -31,6 +31,14 @@ async function act(part: HaproxyPart, action: LoadBalancerAction, loadBalancerId
   return (await part.loadBalancers.act(loadBalancerId, action, never)).effective;
 }
 
+/** The next agent over the same files, with settings that only a restart takes. */
+function restarted(part: HaproxyPart): HaproxyPart {
+  part.services.close();
+  const next = startHaproxyPart(part.configuration);
+  onTestFinished(() => next.services.close());
+  return next;
+}
+
 describe.skipIf(!hasTool("haproxy"))("load balancers where it is hard", () => {
   test("maxconn 50000 runs under a limit of open files that is too low, and the cap is told", async () => {
     const part = await startHaproxyHere();
@@ -48,9 +56,7 @@ describe.skipIf(!hasTool("haproxy"))("load balancers where it is hard", () => {
     expect(Number(/^Maxconn: (\d+)$/m.exec(info)?.[1])).toBe(seen?.maxconn?.capped);
     expect(part.events.map(({ name }) => name)).toContain("load-balancer.maxconn-capped");
 
-    part.services.close();
-    const next = startHaproxyPart(part.configuration);
-    onTestFinished(() => next.services.close());
+    const next = restarted(part);
     await next.reconcile();
     expect((await next.loadBalancers.observe())[0]?.maxconn).toEqual(seen?.maxconn);
   });
@@ -76,10 +82,11 @@ describe.skipIf(!hasTool("haproxy"))("load balancers where it is hard", () => {
     const text = exampleText({ basePath: haproxyAmphora.basePath, id, port });
     await upload(part, text);
     haproxyAmphora.haproxyCmd = "/nonexistent/haproxy";
-    await expect(act(part, "start")).rejects.toMatchObject({ code: "haproxy-missing" });
-    await expect(upload(part, text)).rejects.toMatchObject({ code: "haproxy-missing" });
-    expect(await part.loadBalancers.read(id)).toBeDefined();
-    expect((await part.loadBalancers.observe())[0]?.haproxy).toEqual({ state: "stopped" });
+    const next = restarted(part);
+    await expect(act(next, "start")).rejects.toMatchObject({ code: "haproxy-missing" });
+    await expect(upload(next, text)).rejects.toMatchObject({ code: "haproxy-missing" });
+    expect(await next.loadBalancers.read(id)).toBeDefined();
+    expect((await next.loadBalancers.observe())[0]?.haproxy).toEqual({ state: "stopped" });
   });
 
   test.skipIf(!hasTool("mount"))(
@@ -225,24 +232,30 @@ describe.skipIf(!hasTool("haproxy"))("load balancers where it is hard", () => {
   test.skipIf(!hasTool("ip"))(
     "haproxy runs in the namespace configured; a missing one is an error that names it",
     async () => {
-      const part = await startHaproxyHere();
-      const { basePath } = part.configuration.haproxyAmphora;
-      await upload(part, exampleText({ basePath, id, port: 8080 }));
-      part.configuration.krater.networkNamespace = "kt-nonexistent";
-      const failure = (await act(part, "start").catch((error: unknown) => error)) as { code: string; details: string };
+      const first = await startHaproxyHere();
+      const { configuration } = first;
+      const { basePath } = configuration.haproxyAmphora;
+      await upload(first, exampleText({ basePath, id, port: 8080 }));
+      configuration.krater.networkNamespace = "kt-nonexistent";
+      const without = restarted(first);
+      const failure = (await act(without, "start").catch((error: unknown) => error)) as {
+        code: string;
+        details: string;
+      };
       expect(failure.code).toBe("action-failed");
       expect(failure.details).toContain("kt-nonexistent");
 
       const namespace = await createNamespace();
       onTestFinished(() => namespace.remove());
-      part.configuration.krater.networkNamespace = namespace.name;
+      configuration.krater.networkNamespace = namespace.name;
+      const part = restarted(without);
       await upload(part, exampleText({ basePath, id, port: 8080, answer: "inside" }));
       await act(part, "start");
       expect(await namespace.exec("curl", "-s", "http://127.0.0.1:8080/")).toBe("inside");
       await expect(fetchBody(8080)).rejects.toThrow();
       const [seen] = await part.loadBalancers.observe();
       const pid = seen?.haproxy.state === "running" ? seen.haproxy.masterPid : 0;
-      expect(haproxiesOf(part.folder)).toContain(pid);
+      expect(haproxiesOf(first.folder)).toContain(pid);
       await act(part, "stop");
     },
   );
