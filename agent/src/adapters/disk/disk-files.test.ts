@@ -1,4 +1,5 @@
-import { chmod, mkdir, readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { execFileSync } from "node:child_process";
+import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { temporaryDirectory } from "../../../../test/harness/temporary-directory.ts";
@@ -34,6 +35,29 @@ test("a path below a file is an error that names it", async () => {
   const folder = await temporaryDirectory();
   await writeFile(join(folder, "file"), "");
   await expect(new DiskFiles().write(join(folder, "file/x"), "", { mode: 0o600 })).rejects.toThrow(/file\/x: ENOTDIR/);
+});
+
+const oddities: [string, (path: string) => Promise<unknown>][] = [
+  ["a folder", (path) => mkdir(path)],
+  ["a FIFO nobody writes into", async (path) => execFileSync("mkfifo", [path])],
+  ["a link to an endless device", (path) => symlink("/dev/zero", path)],
+];
+
+test.for(oddities)("%s in the place of a file is an error, and nothing waits for it", async ([, make]) => {
+  const path = join(await temporaryDirectory(), "haproxy.cfg");
+  await make(path);
+  const refused = { code: "storage-failed", message: `${path}: not a regular file` };
+  await expect(new DiskFiles().read(path)).rejects.toMatchObject(refused);
+});
+
+test("of a linked folder only the link is removed", async () => {
+  const folder = await temporaryDirectory();
+  const files = new DiskFiles();
+  await files.write(join(folder, "elsewhere/precious"), "p", { mode: 0o600 });
+  await symlink(join(folder, "elsewhere"), join(folder, "linked"));
+  await files.removeFolder(join(folder, "linked"), ["haproxy.cfg"]);
+  expect(await readdir(folder)).toEqual(["elsewhere"]);
+  expect(await readdir(join(folder, "elsewhere"))).toEqual(["precious"]);
 });
 
 test("only our own leftovers go", async () => {

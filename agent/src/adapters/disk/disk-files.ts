@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readdir, readFile, rename, rm, unlink } from "node:fs/promises";
+import { constants } from "node:fs";
+import { type FileHandle, lstat, mkdir, open, readdir, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { AgentError } from "../../core/agent-error.ts";
 import type { Files, StagedFile, WriteOptions } from "../../core/system/files.ts";
@@ -11,8 +12,16 @@ const TEMPORARY = /^\..+\.[0-9a-f]{12}\.krater-tmp$/;
 export class DiskFiles implements Files {
   async read(path: string): Promise<Buffer | undefined> {
     try {
-      return await readFile(path);
+      // Without waiting: opening a FIFO would last until somebody writes into it.
+      const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+      try {
+        if (!(await file.stat()).isFile()) throw new AgentError("storage-failed", `${path}: not a regular file`);
+        return await file.readFile();
+      } finally {
+        await file.close();
+      }
     } catch (error) {
+      if (error instanceof AgentError) throw error;
       if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return undefined;
       throw storageFailed(path, error);
     }
@@ -58,7 +67,8 @@ export class DiskFiles implements Files {
 
   async removeFolder(path: string, last: readonly string[] = []): Promise<void> {
     try {
-      const names = await this.list(path);
+      // Of a link only the link goes: where it leads is not ours.
+      const names = (await isLink(path)) ? [] : await this.list(path);
       for (const name of names.filter((each) => !last.includes(each))) {
         await rm(join(path, name), { recursive: true, force: true });
       }
@@ -72,7 +82,8 @@ export class DiskFiles implements Files {
     try {
       return (await readdir(path)).sort();
     } catch (error) {
-      if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return [];
+      // A link that leads to itself is no folder either.
+      if (["ENOENT", "ENOTDIR", "ELOOP"].includes(codeOf(error) ?? "")) return [];
       throw storageFailed(path, error);
     }
   }
@@ -105,6 +116,11 @@ export class DiskFiles implements Files {
       await file.close();
     }
   }
+}
+
+async function isLink(path: string): Promise<boolean> {
+  const seen = await lstat(path).catch(() => undefined);
+  return seen?.isSymbolicLink() === true;
 }
 
 async function syncFolder(folder: string): Promise<void> {

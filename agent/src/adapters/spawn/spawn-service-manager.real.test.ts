@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
@@ -73,6 +74,13 @@ async function haproxyWorld(): Promise<ServiceWorld & { folder: string }> {
 
 describe.skipIf(!hasTool("haproxy"))("spawn", () => {
   serviceManagerSuite("spawned services", haproxyWorld);
+
+  test("a FIFO in the place of the pid file names nobody, and nothing waits for it", async () => {
+    const world = await haproxyWorld();
+    const service = await world.service("svc-fifo");
+    execFileSync("mkfifo", [service.pidFile]);
+    expect(await world.manager().adopt(service)).toBeUndefined();
+  });
 
   test("an adopted process that is stopped under another agent's nose is not mistaken for a new one of its pid", async () => {
     const world = await haproxyWorld();

@@ -1,5 +1,5 @@
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AgentError } from "../../core/agent-error.ts";
 import type { Clock } from "../../core/clock.ts";
@@ -198,7 +198,7 @@ export class SpawnServiceManager implements ServiceManager {
   #named(service: Service): ProcessIdentity | undefined {
     let pid: number;
     try {
-      pid = Number(readFileSync(service.pidFile, "latin1"));
+      pid = Number(readAtOnce(service.pidFile));
     } catch {
       return undefined;
     }
@@ -333,6 +333,16 @@ export class SpawnServiceManager implements ServiceManager {
 
   #tell(event: ServiceEvent): void {
     for (const listener of this.#listeners) listener(event);
+  }
+}
+
+/** Waits for nobody: where somebody left a FIFO, there is nothing to read. */
+function readAtOnce(path: string): string {
+  const descriptor = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    return readFileSync(descriptor, "latin1");
+  } finally {
+    closeSync(descriptor);
   }
 }
 

@@ -4,6 +4,7 @@ import { FakeClock } from "../../testing/fake-clock.ts";
 import { FakeFiles } from "../../testing/fake-files.ts";
 import { FakeLog } from "../../testing/fake-log.ts";
 import { FakeMachine, FakeServiceManager } from "../../testing/fake-service-manager.ts";
+import { AgentError } from "../agent-error.ts";
 import { createLoadBalancers } from "./create-load-balancers.ts";
 
 const id = "1b000001-0001-4000-8000-000000000001";
@@ -185,6 +186,24 @@ test("one load balancer's trouble does not keep the others from starting", async
   await next.reconcile();
   expect((await next.loadBalancers.observe()).map(({ haproxy }) => haproxy.state)).toEqual(["running", "stopped"]);
   expect(next.log.lines.map(({ event }) => event)).toContain("load-balancer.not-reconciled");
+});
+
+test("a load balancer whose file cannot be read keeps nobody from starting, and can be deleted", async () => {
+  const part = make();
+  await part.upload();
+  const unreadable = "/var/lib/octavia/aaa/haproxy.cfg";
+  await part.files.write(unreadable, text, { mode: 0o600 });
+  const next = make(part.files, part.machine);
+  const read = next.files.read.bind(next.files);
+  next.files.read = async (path) => {
+    if (path === unreadable) throw new AgentError("storage-failed", `${path}: not a regular file`);
+    return read(path);
+  };
+  await next.reconcile();
+  expect((await next.loadBalancers.observe()).map(({ haproxy }) => haproxy.state)).toEqual(["running"]);
+  expect(next.log.lines.map(({ event }) => event)).toContain("load-balancer.not-reconciled");
+  await next.loadBalancers.delete("aaa", never);
+  expect(await part.files.list("/var/lib/octavia/aaa")).toEqual([]);
 });
 
 test("a delete stops haproxy and takes every file with it, certificates too", async () => {

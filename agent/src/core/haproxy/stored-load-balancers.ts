@@ -93,7 +93,8 @@ export class StoredLoadBalancers implements LoadBalancers {
   async delete(loadBalancerId: string, signal: AbortSignal): Promise<void> {
     requireIdentifier(loadBalancerId);
     await this.#lock.hold(loadBalancerId, signal, async () => {
-      const text = await this.#store.storedText(loadBalancerId);
+      // What cannot be read (a folder in its place) can be deleted all the same.
+      const text = await this.#store.storedText(loadBalancerId).catch(() => "");
       if (text === undefined) return;
       await this.#apply.stop(loadBalancerId);
       await this.#do.services.uninstall(serviceName(loadBalancerId), AbortSignal.timeout(60_000));
@@ -125,24 +126,28 @@ export class StoredLoadBalancers implements LoadBalancers {
       this.#do.log.error({ event: "storage.not-tidied", error }, "leftovers of a crash may remain");
     }
     for (const id of await this.#store.ids()) {
-      const text = await this.#store.storedText(id);
-      if (text === undefined) continue;
-      const known = this.#knownOf(id, text);
       try {
-        const adopted = await this.#apply.adopt(id, text, known);
-        const stopped = await this.#store.isStopped(id);
-        if (adopted && stopped) {
-          await this.#apply.stop(id); // an agent before us was interrupted while it stopped it
-        } else if (adopted) {
-          known.cap = readCap((await this.#store.runningText(id)) ?? "");
-          this.#do.events.publish("haproxy.adopted", { loadBalancerId: id, pid: adopted.pid });
-        } else if (!stopped) {
-          await this.#apply.keepRunning(id, text, known);
-        }
+        await this.#reconcileOne(id);
       } catch (error) {
         // One load balancer's trouble is not the others'; the controller sees it in the status.
         this.#do.log.error({ event: "load-balancer.not-reconciled", loadBalancerId: id, error }, "not reconciled");
       }
+    }
+  }
+
+  async #reconcileOne(id: string): Promise<void> {
+    const text = await this.#store.storedText(id);
+    if (text === undefined) return;
+    const known = this.#knownOf(id, text);
+    const adopted = await this.#apply.adopt(id, text, known);
+    const stopped = await this.#store.isStopped(id);
+    if (adopted && stopped) {
+      await this.#apply.stop(id); // an agent before us was interrupted while it stopped it
+    } else if (adopted) {
+      known.cap = readCap((await this.#store.runningText(id)) ?? "");
+      this.#do.events.publish("haproxy.adopted", { loadBalancerId: id, pid: adopted.pid });
+    } else if (!stopped) {
+      await this.#apply.keepRunning(id, text, known);
     }
   }
 
