@@ -2,6 +2,7 @@ import { accessSync, constants } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { DriverError } from "../../../core/drivers/driver-error.ts";
 import type { Namespaces } from "./namespaces.ts";
+import { dropsForwarded } from "./observe-network.ts";
 import type { Programs } from "./programs.ts";
 
 /** What this machine must have, and the Debian package that brings it. */
@@ -59,10 +60,12 @@ export async function settleBridgeFilter(
     return undefined;
   }
   const rules = await programs.run("iptables", ["-S", "FORWARD"], { signal }).catch(() => "");
-  const chains = await programs.run("nft", ["list", "chains"], { signal }).catch(() => "");
+  const drops = await programs
+    .run("nft", ["-j", "list", "chains"], { signal })
+    .then(dropsForwarded)
+    .catch(() => false); // without nft there are no such rules
   signal.throwIfAborted();
-  const drops = rules.includes("-P FORWARD DROP") || /hook forward [^}]*policy drop/.test(chains);
-  if (!drops) return undefined;
+  if (!drops && !rules.includes("-P FORWARD DROP")) return undefined;
   return (
     "bridged traffic passes this machine's forward filter, whose policy is to drop: amphorae and members will not " +
     "reach each other until it accepts the bridges' traffic or net.bridge.bridge-nf-call-iptables is 0"

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseDefaultGateways, parseLinks } from "./observe-network.ts";
+import { dropsForwarded, parseDefaultGateways, parseLinks } from "./observe-network.ts";
 
 // As iproute2 6.1 prints them, counters and timers left out.
 const bridge = `{"ifindex":2,"ifname":"krater-vip","flags":["NO-CARRIER","BROADCAST","MULTICAST","UP"],"mtu":1500,
@@ -55,4 +55,18 @@ test("default routes are known by their gateways", () => {
   expect(
     parseDefaultGateways('[{"dst":"default","gateway":"198.18.1.1","dev":"eth1"},{"dst":"default","dev":"x"}]'),
   ).toEqual(["198.18.1.1"]);
+});
+
+test.for([
+  { name: "no rules at all", chains: [], want: false },
+  { name: "a chain at no hook", chains: [{ name: "other" }], want: false },
+  { name: "a forward filter that accepts", chains: [{ hook: "forward", policy: "accept" }], want: false },
+  { name: "an input filter that drops", chains: [{ hook: "input", policy: "drop" }], want: false },
+  { name: "a forward filter that drops", chains: [{ name: "o" }, { hook: "forward", policy: "drop" }], want: true },
+])("$name drops what is forwarded: $want", ({ chains, want }) => {
+  // As nft 1.0.6 prints it: its own version first.
+  const metainfo = { version: "1.0.6", release_name: "Lester Gooch #5", json_schema_version: 1 };
+  expect(dropsForwarded(JSON.stringify({ nftables: [{ metainfo }, ...chains.map((chain) => ({ chain }))] }))).toBe(
+    want,
+  );
 });

@@ -45,6 +45,11 @@ const link = z.object({
     .default([]),
 });
 const links = z.array(z.union([link, z.record(z.string(), z.never())]));
+const rules = z.object({
+  nftables: z.array(
+    z.object({ chain: z.object({ hook: z.string().optional(), policy: z.string().optional() }).optional() }),
+  ),
+});
 const routes = z.array(z.object({ gateway: z.string().optional() }));
 
 export function parseLinks(json: string): ObservedLink[] {
@@ -75,6 +80,13 @@ export function parseLinks(json: string): ObservedLink[] {
       },
     ];
   });
+}
+
+/** Whether a chain drops what is forwarded and nobody has accepted, in `nft -j list chains` (libnftables-json(5)). */
+export function dropsForwarded(json: string): boolean {
+  return rules
+    .parse(JSON.parse(json))
+    .nftables.some(({ chain }) => chain?.hook === "forward" && chain.policy === "drop");
 }
 
 /** Gateways of the default routes in `ip -j route show default`. */
