@@ -69,9 +69,13 @@ async function start(
   onStop(lockStateDirectory(stateDirectory));
   claim(() => claimInstance({ instance, stateDirectory, apiUrl }));
 
-  const store = await openSqliteStore(join(stateDirectory, "state.db"));
+  const database = join(stateDirectory, "state.db");
+  const store = await inWords(`the state database ${database} cannot be used`, () => openSqliteStore(database));
   onStop(() => store.close());
-  const authority = await LocalCertificateAuthority.open(join(stateDirectory, "pki"), clock);
+  const pki = join(stateDirectory, "pki");
+  const authority = await inWords(`the certificate authority in ${pki} cannot be used`, () =>
+    LocalCertificateAuthority.open(pki, clock),
+  );
   const key = heartbeatKeyIn(stateDirectory);
   await freeAllLeases(store);
 
@@ -199,6 +203,16 @@ async function repeat(what: string, everyMs: number, log: Log, signal: AbortSign
     });
     if (last) return;
     await clock.sleep(everyMs, signal).catch(() => undefined);
+  }
+}
+
+/** What is wrong with our own files is for the person who started us to mend: one line, no stack. */
+async function inWords<Result>(what: string, work: () => Promise<Result>): Promise<Result> {
+  try {
+    return await work();
+  } catch (error) {
+    const { message, cause } = error as Error;
+    throw new CannotStart(`${what}: ${message}${cause instanceof Error ? `: ${cause.message}` : ""}`, { cause: error });
   }
 }
 

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import type { LogFields } from "../../core/log.ts";
+import { StoreUnavailable } from "../../core/store/store.ts";
 import { exampleAmphora } from "../../testing/example-rows.ts";
 import { type SeededIds, seededApi, vipSubnetId } from "../../testing/seeded-api.ts";
 import { type ApiSettings, createApi } from "./create-api.ts";
@@ -640,6 +641,34 @@ test("krater's own status tells everything in one answer, its events what happen
   expect((await send({ path: `/krater/v1/events?since=${last - 1}` })).json).toMatchObject({
     events: [{ sequence: last }],
   });
+});
+
+test("an upload that is cut off is the client's affair: no failure of ours in the log", async () => {
+  const { bench, lines } = await opened();
+  const failures: LogFields[] = [];
+  const log = {
+    info: () => {},
+    debug: () => {},
+    warn: () => {},
+    error: (fields: LogFields) => void failures.push(fields),
+  };
+  const app = createApi(Object.assign(bench, { log }));
+  const body = new ReadableStream({ pull: (controller) => controller.error(new Error("aborted")) });
+  const init = { method: "POST", body, duplex: "half" as const };
+  expect((await app.request("http://lb.example/v2.0/lbaas/loadbalancers", init)).status).toBe(400);
+  expect([...failures, ...lines.filter((line) => line["event"] === "api.failed")]).toEqual([]);
+});
+
+test.for([
+  { why: "full" as const, text: "no space is left" },
+  { why: "busy" as const, text: "another process" },
+])("a state database that is $why is told as that, to be tried again", async ({ why, text }) => {
+  const { bench, send } = await opened();
+  Object.assign(bench.store, { transaction: () => Promise.reject(new StoreUnavailable(why)) });
+  const request = { method: "POST", path: `${lbaas}/loadbalancers` };
+  const answer = await send({ ...request, body: { loadbalancer: { vip_subnet_id: vipSubnetId } } });
+  expect(answer).toMatchObject(fault(503, text));
+  expect(answer.headers.get("retry-after")).toBe("5");
 });
 
 async function addStatistics(

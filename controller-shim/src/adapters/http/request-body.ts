@@ -21,10 +21,15 @@ async function readAll(request: Request, maximumBytes: number): Promise<Uint8Arr
   const chunks: Uint8Array[] = [];
   let length = 0;
   if (!request.body) return new Uint8Array();
-  for await (const chunk of request.body as ReadableStream<Uint8Array>) {
-    length += chunk.length;
-    if (length > maximumBytes) throw tooLarge();
-    chunks.push(chunk);
+  try {
+    for await (const chunk of request.body as ReadableStream<Uint8Array>) {
+      length += chunk.length;
+      if (length > maximumBytes) throw tooLarge();
+      chunks.push(chunk);
+    }
+  } catch (error) {
+    // Who hangs up in the middle reads no answer; it is no failure of ours either.
+    throw error instanceof ApiFault ? error : new ApiFault("invalid", "The request body broke off.", { cause: error });
   }
   return Buffer.concat(chunks, length);
 }

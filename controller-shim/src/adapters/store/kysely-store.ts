@@ -3,7 +3,7 @@ import { setImmediate as nextTurn } from "node:timers/promises";
 import { Kysely } from "kysely";
 import { Migrator } from "kysely/migration";
 import type { Rows, TableName } from "../../core/store/rows.ts";
-import { type Store, StoreConflict, type Tables } from "../../core/store/store.ts";
+import { type Store, StoreConflict, StoreUnavailable, type Tables } from "../../core/store/store.ts";
 import { columnNames, decodeRow, encodeRow, type StoredRow } from "./columns.ts";
 import type { Engine } from "./engine.ts";
 import { migrations } from "./migrations/index.ts";
@@ -17,6 +17,10 @@ export async function openStore(engine: Engine): Promise<Store> {
   const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) {
     await db.destroy();
+    const newer = /previously executed migration (\S+) is missing/.exec(String(error))?.[1];
+    if (newer !== undefined) {
+      throw new Error(`state database: a newer release has written it (${newer}), this one cannot read it`);
+    }
     const failed = results?.find((each) => each.status === "Error")?.migrationName ?? "the schema";
     throw new Error(`state database: migrating ${failed} failed`, { cause: error });
   }
@@ -134,6 +138,9 @@ class KyselyStore extends KyselyTables implements Store {
         .execute((transaction) =>
           this.#running.run(running, () => work(new KyselyTables(transaction, this.engine, this.turns))),
         );
+    } catch (error) {
+      const why = this.engine.unavailabilityOf(error);
+      throw why === undefined ? error : new StoreUnavailable(why, { cause: error });
     } finally {
       running.open = false;
     }
@@ -154,8 +161,7 @@ class KyselyStore extends KyselyTables implements Store {
   }
 
   override async insert<Name extends TableName>(table: Name, row: Rows[Name]): Promise<void> {
-    this.#refuseInside();
-    return super.insert(table, row);
+    return this.transaction((tables) => tables.insert(table, row));
   }
 
   override async update<Name extends TableName>(
@@ -164,13 +170,11 @@ class KyselyStore extends KyselyTables implements Store {
     change: Partial<Rows[Name]>,
     expected: Partial<Rows[Name]> = {},
   ): Promise<boolean> {
-    this.#refuseInside();
-    return super.update(table, id, change, expected);
+    return this.transaction((tables) => tables.update(table, id, change, expected));
   }
 
   override async remove<Name extends TableName>(table: Name, id: string): Promise<boolean> {
-    this.#refuseInside();
-    return super.remove(table, id);
+    return this.transaction((tables) => tables.remove(table, id));
   }
 
   #refuseInside(): void {

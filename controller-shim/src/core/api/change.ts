@@ -1,7 +1,7 @@
 import { DriverError } from "../drivers/driver-error.ts";
 import { readLoadBalancerTree } from "../store/load-balancer-tree.ts";
 import type { LoadBalancerRow } from "../store/rows.ts";
-import { StoreConflict, type Tables } from "../store/store.ts";
+import { StoreConflict, StoreUnavailable, type Tables } from "../store/store.ts";
 import { timestamp } from "../store/timestamp.ts";
 import type { ApiContext } from "./context.ts";
 import { ApiFault, conflict, unsupported } from "./fault.ts";
@@ -120,6 +120,9 @@ async function transaction<Result>(
     .catch((error: unknown) => {
       // The checks before it say more; this is the last line, for a check that has been forgotten.
       if (error instanceof StoreConflict) throw conflict(`Another object already exists (${error.constraint}).`);
+      if (error instanceof StoreUnavailable) {
+        throw new ApiFault("out-of-resources", `Nothing was changed: ${error.message}.`, { cause: error });
+      }
       throw error;
     });
   if (done.changed !== false) {

@@ -36,3 +36,17 @@ export class StoreConflict extends Error {
     this.constraint = constraint;
   }
 }
+
+/** Nothing was written: no space, or another process keeps the database. It may be tried again later. */
+export class StoreUnavailable extends Error {
+  readonly why: "full" | "busy";
+
+  constructor(why: StoreUnavailable["why"], options?: ErrorOptions) {
+    super(
+      why === "full" ? "no space is left for the state database" : "another process keeps the state database locked",
+      options,
+    );
+    this.name = "StoreUnavailable";
+    this.why = why;
+  }
+}
