@@ -5,6 +5,7 @@ import type { AgentConfiguration, KraterConfiguration } from "../core/configurat
 import { ConfigurationError } from "../core/configuration/configuration-error.ts";
 import { readConfigurationFiles } from "../core/configuration/configuration-store.ts";
 import { type ParsedConfiguration, parseAgentConfiguration } from "../core/configuration/parse-agent-configuration.ts";
+import { messageOf } from "../core/message-of.ts";
 import type { Files } from "../core/system/files.ts";
 
 export const VERSION = packageFile.version;
@@ -41,7 +42,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     if (values.version) return { kind: "version" };
     return { kind: "run", configFiles: values["config-file"] ?? [DEFAULT_CONFIG_FILE] };
   } catch (error) {
-    return { kind: "wrong", reason: error instanceof Error ? error.message : String(error) };
+    return { kind: "wrong", reason: messageOf(error) };
   }
 }
 

@@ -3,6 +3,7 @@ import { type AdjustableLog, createLog } from "../adapters/log/pino-log.ts";
 import { AgentError } from "../core/agent-error.ts";
 import { ConfigurationError } from "../core/configuration/configuration-error.ts";
 import { logWarnings } from "../core/configuration/configuration-store.ts";
+import { messageOf } from "../core/message-of.ts";
 import {
   defaultSupervisor,
   EXIT_BAD_CONFIGURATION,
@@ -29,7 +30,7 @@ switch (commandLine.kind) {
   case "run":
     run(commandLine.configFiles).catch((error: unknown) => {
       const bad = error instanceof ConfigurationError || error instanceof AgentError;
-      fail(bad ? EXIT_BAD_CONFIGURATION : 1, error instanceof Error ? error.message : String(error));
+      fail(bad ? EXIT_BAD_CONFIGURATION : 1, messageOf(error));
     });
     break;
   default:

@@ -8,6 +8,7 @@ import { ConfigurationError } from "../../core/configuration/configuration-error
 import type { EventSink } from "../../core/events/agent-events.ts";
 import { KeyedLock } from "../../core/keyed-lock.ts";
 import type { Log } from "../../core/log.ts";
+import { messageOf } from "../../core/message-of.ts";
 import type { Files } from "../../core/system/files.ts";
 
 /** What a TLS context is made of. `pem` holds the certificate chain, then the key, as Octavia injects it. */
@@ -106,7 +107,7 @@ export class ServerIdentity {
   }
 
   #refused(error: unknown): void {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#deps.log.error({ event: "certificate.refused", reason }, "certificate file refused, the old one stays");
   }
 
@@ -141,7 +142,7 @@ export class ServerIdentity {
 
   #pollInstead(error: unknown): void {
     if (this.#poll) return;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#deps.log.warn({ event: "certificate.unwatched", reason }, `looking every ${POLL_MS} ms instead`);
     this.#poll = setInterval(() => void this.refresh(), POLL_MS).unref();
   }

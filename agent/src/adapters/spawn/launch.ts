@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { closeSync } from "node:fs";
 import { AgentError } from "../../core/agent-error.ts";
+import { messageOf } from "../../core/message-of.ts";
 import type { Service } from "../../core/services/service-manager.ts";
 import type { OutputFile } from "./output-file.ts";
 
@@ -53,7 +54,7 @@ export async function launch(
     return { pid, child };
   } catch (error) {
     await tools.end(pid);
-    const why = error instanceof Error ? error.message : String(error);
+    const why = messageOf(error);
     throw new AgentError("action-failed", `${service.name} did not start: ${why}`, {
       details: output.sinceMark().trim() || why,
       cause: error,

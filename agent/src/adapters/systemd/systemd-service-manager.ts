@@ -2,6 +2,7 @@ import { join } from "node:path";
 import { AgentError } from "../../core/agent-error.ts";
 import type { Clock } from "../../core/clock.ts";
 import type { Log } from "../../core/log.ts";
+import { messageOf } from "../../core/message-of.ts";
 import type { ConnectionWatch, Processes, ProcessIdentity } from "../../core/services/processes.ts";
 import type {
   RunningProcess,
@@ -113,7 +114,7 @@ export class SystemdServiceManager implements ServiceManager {
       this.#watch(entry, identity);
       return processOf(identity);
     } catch (error) {
-      throw await this.#notStarted(entry, error instanceof Error ? error.message : String(error));
+      throw await this.#notStarted(entry, messageOf(error));
     }
   }
 

@@ -2,6 +2,7 @@ import { AgentError } from "../agent-error.ts";
 import type { Clock } from "../clock.ts";
 import type { EventSink } from "../events/agent-events.ts";
 import type { Log } from "../log.ts";
+import { messageOf } from "../message-of.ts";
 import type { RunningProcess, Service, ServiceManager } from "../services/service-manager.ts";
 import type { Derivations } from "./derivations.ts";
 import type { Derivation } from "./derive-running-configuration.ts";
@@ -140,7 +141,7 @@ export class ConfigurationApply {
   }
 
   #failed(id: string, action: string, error: unknown, derived: Derivation & { ok: true }): unknown {
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = messageOf(error);
     this.#do.events.publish("load-balancer.apply-failed", { loadBalancerId: id, reason });
     if (!(error instanceof AgentError) || error.code !== "action-failed") return error;
     const { running, stored } = this.#do.store.paths(id);

@@ -5,6 +5,7 @@ import type { HaproxySockets } from "../haproxy/haproxy-sockets.ts";
 import type { LoadBalancerObservation } from "../haproxy/load-balancers.ts";
 import { type HaproxyStatistics, parseStatistics, STATISTICS_COMMAND } from "../haproxy/statistics.ts";
 import type { Log } from "../log.ts";
+import { messageOf } from "../message-of.ts";
 import { type CounterStore, DeltaCounters } from "./counters.ts";
 import { type Datagrams, RoundRobin } from "./destinations.ts";
 import { MAX_DATAGRAM_BYTES, Sealer } from "./envelope.ts";
@@ -256,8 +257,4 @@ function whyUnable({ healthManager, amphoraAgent }: AgentConfiguration): string 
   if (healthManager.controllers.length === 0) return "no controller address configured (controller_ip_port_list)";
   if (healthManager.heartbeatKey === undefined) return "no heartbeat_key configured";
   return amphoraAgent.amphoraId === "" ? "no amphora_id configured" : undefined;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
