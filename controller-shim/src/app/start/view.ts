@@ -1,3 +1,5 @@
+import { colourOf, colours } from "../krater/paint.ts";
+
 /** The live view as text: what is known goes in, lines that fit the terminal come out. No terminal in here. */
 export interface ViewModel {
   runningForMs: number;
@@ -37,6 +39,7 @@ export interface ViewSize {
 }
 
 const BAR_WIDTH = 10;
+const { bold, dim, red, cyan } = colours;
 
 export function renderView(model: ViewModel, size: ViewSize): string[] {
   const head = renderHead(model);
@@ -87,12 +90,8 @@ function renderKeys(): string {
   return ` ${keys.map((key) => `${bold(key.slice(0, key.indexOf(" ")))}${key.slice(key.indexOf(" "))}`).join("  ")}`;
 }
 
-/** Green, yellow, red: what serves, what is on its way, what does not. */
 function status(word: string, width = word.length): string {
-  const text = pad(word, width);
-  if (/^(ACTIVE|ONLINE|ALLOCATED)$/.test(word)) return green(text);
-  if (/^(ERROR|OFFLINE)$/.test(word)) return red(text);
-  return yellow(text);
+  return colourOf(word)(pad(word, width));
 }
 
 export function clockTime(atMs: number): string {
@@ -109,14 +108,6 @@ function duration(ms: number): string {
 function pad(text: string, width: number): string {
   return text.length > width ? `${text.slice(0, width - 1)}…` : text.padEnd(width);
 }
-
-const paint = (code: number) => (text: string) => `\u001b[${code}m${text}\u001b[0m`;
-const bold = paint(1);
-const dim = paint(2);
-const red = paint(31);
-const green = paint(32);
-const yellow = paint(33);
-const cyan = paint(36);
 
 /** Cuts at `columns` characters a person sees; escape sequences take no room, control characters of others none. */
 export function cut(line: string, columns: number): string {
