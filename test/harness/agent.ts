@@ -1,7 +1,7 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { createWriteStream } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { type Agent as HttpsAgent, request } from "node:https";
 import { join } from "node:path";
 import type { SecureVersion } from "node:tls";
@@ -233,7 +233,6 @@ async function stopProcess(child: ChildProcess, signal: NodeJS.Signals = "SIGTER
 
 /** Every process whose command line names a file in `folder`: the haproxies of this test and nothing else. */
 async function killHaproxies(folder: string): Promise<void> {
-  const { readdir } = await import("node:fs/promises");
   for (const pid of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
     const commandLine = await readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "");
     if (commandLine.includes("haproxy") && commandLine.includes(`${folder}/`)) process.kill(Number(pid), "SIGKILL");
