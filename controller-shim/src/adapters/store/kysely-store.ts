@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Kysely } from "kysely";
 import { Migrator } from "kysely/migration";
+import { describe } from "../../core/lifecycle/failure.ts";
 import type { Rows, TableName } from "../../core/store/rows.ts";
 import { type Store, StoreConflict, StoreUnavailable, type Tables } from "../../core/store/store.ts";
 import { columnNames, decodeRow, encodeRow, type StoredRow } from "./columns.ts";
@@ -17,7 +18,7 @@ export async function openStore(engine: Engine): Promise<Store> {
   const { error, results } = await migrator.migrateToLatest();
   if (error !== undefined) {
     await db.destroy();
-    const newer = /previously executed migration (\S+) is missing/.exec(String(error))?.[1];
+    const newer = /previously executed migration (\S+) is missing/.exec(describe(error))?.[1];
     if (newer !== undefined) {
       throw new Error(`state database: a newer release has written it (${newer}), this one cannot read it`);
     }

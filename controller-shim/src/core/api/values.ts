@@ -23,7 +23,7 @@ export function text(maximum: number, minimum = 0): Kind<string> {
     // No database keeps them: half a character would come back as another, and PostgreSQL has no zero in a text.
     if (!raw.isWellFormed() || raw.includes("\0")) throw new BadValue("Value should be Unicode text without zeros");
     // Characters, as Octavia counts them; what is too long in any case is not taken apart.
-    const length = raw.length > 2 * maximum ? raw.length : [...raw].length;
+    const length = raw.length > 2 * maximum ? raw.length : Array.from(raw).length;
     if (length < minimum) throw new BadValue(`Value should have a minimum character requirement of ${minimum}`);
     if (length > maximum) throw new BadValue(`Value should have a maximum character requirement of ${maximum}`);
     return raw;
