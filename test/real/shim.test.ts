@@ -213,6 +213,26 @@ realTest("an amphora that dies, or that stands still, is replaced", { timeout: 1
   await expectOneAmphora(at, web.id);
 });
 
+realTest("bridges that somebody removed are made again and amphorae attached anew", { timeout: 120_000 }, async () => {
+  const at = await createShimMachine();
+  const web = await createWeb(at, [1]);
+  expect(await at.settled(web.id)).toBe("ACTIVE");
+  await waitFor("it to serve", async () => (await at.get(web.vip)) === "m1");
+  const amphora = await expectOneAmphora(at, web.id);
+  const removeBridge = async (suffix: string) => {
+    expect((await at.machine.run("ip", ["link", "del", `${at.machine.instance}-${suffix}`])).code).toBe(0);
+  };
+  await removeBridge("mgmt");
+  await removeBridge("vip");
+  await waitFor("it to serve again", async () => (await at.get(web.vip)) === "m1", { timeoutMs: 20_000 });
+  await at.kill();
+  await removeBridge("vip");
+  await at.start();
+  await waitFor("it to serve after a start", async () => (await at.get(web.vip)) === "m1", { timeoutMs: 20_000 });
+  expect(await at.settled(web.id)).toBe("ACTIVE");
+  expect(await expectOneAmphora(at, web.id)).toBe(amphora);
+});
+
 describe("killed at any point, the next start finishes", () => {
   const delaysMs = [0, 120, 300, 500, 800];
 

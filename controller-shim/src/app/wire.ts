@@ -72,9 +72,8 @@ async function start(
   const database = join(stateDirectory, "state.db");
   const store = await inWords(`the state database ${database} cannot be used`, () => openSqliteStore(database));
   onStop(() => store.close());
-  const pki = join(stateDirectory, "pki");
-  const authority = await inWords(`the certificate authority in ${pki} cannot be used`, () =>
-    LocalCertificateAuthority.open(pki, clock),
+  const authority = await inWords("no certificate authority", () =>
+    LocalCertificateAuthority.open(join(stateDirectory, "pki"), clock),
   );
   const key = heartbeatKeyIn(stateDirectory);
   await freeAllLeases(store);
@@ -97,6 +96,7 @@ async function start(
     amphoraeMax: configuration.amphora.maximum,
     memoryPerAmphoraBytes: configuration.amphora.memory_needed_mib * 2 ** 20,
   });
+  const networksWereMissing = !(await compute.hasNetworks());
   await compute.prepare(AbortSignal.timeout(PREPARE_TIMEOUT_MS));
 
   const events = new BoundedEventLog(clock);
@@ -159,6 +159,7 @@ async function start(
     events,
     health,
     wake,
+    networksWereMissing,
     observeIntervalMs: healthSettings.observe_interval_seconds * 1e3,
     heartbeatTimeoutMs: healthSettings.heartbeat_timeout_seconds * 1e3,
   });

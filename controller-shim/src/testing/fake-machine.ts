@@ -10,10 +10,12 @@ export class FakeMachine {
   readonly amphorae = new Map<string, { specification: AmphoraSpecification; running: boolean; runs: string[] }>();
   /** Every instant at which two amphorae had the same virtual address. */
   readonly conflicts: string[] = [];
+  /** Somebody may take them away; `prepare` brings them back. */
+  hasNetworks = true;
   /** Agents answer (all, or none). */
   answering = true;
   /** Thrown by the named call, as often as it is made, until taken away. */
-  readonly failures = new Map<"admit" | "ensure" | "destroy" | "observe" | "apply", Error>();
+  readonly failures = new Map<"admit" | "prepare" | "ensure" | "destroy" | "observe" | "apply", Error>();
 
   holders(address: string): string[] {
     return [...this.amphorae]
@@ -26,7 +28,7 @@ export class FakeMachine {
     return new FakeProcess(this, store, dieAt);
   }
 
-  failIfTold(call: "admit" | "ensure" | "destroy" | "observe" | "apply"): void {
+  failIfTold(call: "admit" | "prepare" | "ensure" | "destroy" | "observe" | "apply"): void {
     const failure = this.failures.get(call);
     if (failure) throw failure;
   }
@@ -74,7 +76,11 @@ export class FakeProcess {
 function fakeCompute(machine: FakeMachine): ComputeDriver {
   return {
     name: "fake",
-    prepare: async () => undefined,
+    prepare: async () => {
+      machine.failIfTold("prepare");
+      machine.hasNetworks = true;
+    },
+    hasNetworks: async () => machine.hasNetworks,
     admit: async () => machine.failIfTold("admit"),
     ensure: async (specification) => {
       machine.failIfTold("ensure");

@@ -6,6 +6,8 @@ export interface ComputeDriver {
   readonly name: string;
   /** Prepares what all amphorae share (bridges, folders); repeatable; removes nothing. */
   prepare(signal: AbortSignal): Promise<void>;
+  /** False when somebody took away what amphorae are attached to; cheap enough to be asked every second. */
+  hasNetworks(): Promise<boolean>;
   /** Throws `DriverError` when one more amphora cannot be had, before anything is stored. */
   admit(): Promise<void>;
   /** Resolves when the amphora's agent has been started (not yet answering). Throws `DriverError`. */

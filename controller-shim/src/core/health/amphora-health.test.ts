@@ -224,7 +224,10 @@ test("an amphora that makes up listeners does not fill the memory with them", as
   expect(asked).toHaveLength(10_000);
 });
 
-function watchWith(change: { answers?: boolean } = {}): { watch: AmphoraWatch; woken: string[] } {
+function watchWith(change: { answers?: boolean; networksWereMissing?: boolean } = {}): {
+  watch: AmphoraWatch;
+  woken: string[];
+} {
   const woken: string[] = [];
   const process = machine.processOver(store);
   machine.answering = change.answers ?? true;
@@ -237,6 +240,7 @@ function watchWith(change: { answers?: boolean } = {}): { watch: AmphoraWatch; w
     compute: process.compute,
     agent: process.agent,
     wake: (id) => woken.push(id),
+    networksWereMissing: change.networksWereMissing ?? false,
     observeIntervalMs: 1e3,
     heartbeatTimeoutMs: 1e4,
   });
@@ -263,6 +267,25 @@ test("an amphora whose processes have ended is given up at once and its load bal
     wanted_revision: exampleLoadBalancer().wanted_revision + 1,
   });
   expect(woken).toEqual([amphora.load_balancer_id]);
+});
+
+test.for([
+  { name: "while the shim runs", networksWereMissing: false },
+  { name: "while it did not", networksWereMissing: true },
+])("networks that somebody removed $name are made again, and amphorae attached anew, once", async (row) => {
+  const { watch, woken } = watchWith(row);
+  machine.hasNetworks = row.networksWereMissing; // at the start they have been made before the watch begins
+  machine.failures.set("prepare", new Error("not yet"));
+  await expect(watch.look(signal)).rejects.toThrow("not yet");
+  machine.failures.clear();
+  await lookFor(watch, 3);
+  expect(machine.hasNetworks).toBe(true);
+  expect(woken).toEqual([amphora.load_balancer_id]);
+  expect(await store.get("load_balancer", amphora.load_balancer_id)).toMatchObject({
+    provisioning_status: "PENDING_UPDATE",
+    wanted_revision: exampleLoadBalancer().wanted_revision + 1,
+  });
+  expect((await store.get("amphora", amphora.id))?.status).toBe("ALLOCATED");
 });
 
 test("a silent amphora that does not answer is lost after the timeout, not before", async () => {

@@ -6,7 +6,7 @@ import { describe } from "../lifecycle/failure.ts";
 import { endpointOf } from "../lifecycle/lifecycle.ts";
 import type { Log } from "../log.ts";
 import type { AmphoraRow } from "../store/rows.ts";
-import type { Store } from "../store/store.ts";
+import type { Store, Tables } from "../store/store.ts";
 import type { AmphoraHealth } from "./amphora-health.ts";
 
 export interface WatchWorld {
@@ -18,21 +18,26 @@ export interface WatchWorld {
   events: ShimEventLog;
   health: Pick<AmphoraHealth, "silentForMs" | "excuse" | "keepOnly">;
   wake(loadBalancerId: string): void;
+  /** The networks were missing when the shim started: amphorae that run are attached to nothing. */
+  networksWereMissing: boolean;
   observeIntervalMs: number;
   heartbeatTimeoutMs: number;
 }
 
 const QUESTION_MS = 3_000;
 const QUESTIONS_AT_ONCE = 16;
+const MEND_MS = 30_000;
 
 /** Compares what should live with what does: the dead are replaced, what nobody knows is removed. */
 export class AmphoraWatch {
   readonly #world: WatchWorld;
+  #isDetached: boolean;
   #lookedAtMs: number | undefined;
   #silentLossAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(world: WatchWorld) {
     this.#world = world;
+    this.#isDetached = world.networksWereMissing;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -54,6 +59,7 @@ export class AmphoraWatch {
 
   async look(signal: AbortSignal): Promise<void> {
     const { store, compute, clock, health, observeIntervalMs } = this.#world;
+    if (this.#isDetached || !(await compute.hasNetworks())) await this.#attachAnew(signal);
     // The machine first, then the rows: a row is written before its amphora exists and removed after it is gone.
     const observed = new Map((await compute.observe()).map((each) => [each.amphoraId, each]));
     const amphorae = await store.list("amphora");
@@ -76,6 +82,23 @@ export class AmphoraWatch {
     for (let n = 0; n < silent.length; n += QUESTIONS_AT_ONCE) {
       await Promise.all(silent.slice(n, n + QUESTIONS_AT_ONCE).map((amphora) => this.#question(amphora, signal)));
     }
+  }
+
+  /** Bridges that somebody removed are made again; every load balancer then sees to the attachment of its amphorae. */
+  async #attachAnew(signal: AbortSignal): Promise<void> {
+    const { store, compute, log, events, wake } = this.#world;
+    this.#isDetached = true; // until all of it is done
+    await compute.prepare(AbortSignal.any([signal, AbortSignal.timeout(MEND_MS)]));
+    const ids = new Set((await store.list("amphora", { status: "ALLOCATED" })).map((each) => each.load_balancer_id));
+    await store.transaction(async (tables) => {
+      for (const id of ids) await wantAnew(tables, id);
+    });
+    this.#isDetached = false;
+    if (ids.size === 0) return;
+    const text = "networks of this machine were missing; amphorae are attached to them anew";
+    log.warn({ event: "networks.mended" }, text);
+    events.publish({ name: "networks.mended", text });
+    for (const id of ids) wake(id);
   }
 
   async #removeUnknown(amphoraId: string, signal: AbortSignal): Promise<void> {
@@ -114,11 +137,7 @@ export class AmphoraWatch {
       const others = await tables.list("amphora", { load_balancer_id: id, status: "ALLOCATED" });
       // Nobody serves it now; the heartbeats of the next amphora say when that is over.
       if (others.length === 0) await tables.update("load_balancer", id, { operating_status: "ERROR" });
-      const row = await tables.get("load_balancer", id);
-      if (row && row.wanted_revision === row.applied_revision && !row.deleting && row.error === null) {
-        const wanted_revision = row.wanted_revision + 1;
-        await tables.update("load_balancer", id, { wanted_revision, provisioning_status: "PENDING_UPDATE" });
-      }
+      await wantAnew(tables, id);
       return true;
     });
     if (!marked) return;
@@ -127,4 +146,14 @@ export class AmphoraWatch {
     events.publish({ name: "amphora.lost", loadBalancerId: id, text });
     this.#world.wake(id);
   }
+}
+
+/** A new revision of the same: who realises it puts right what it finds. One that is at work anyway does so, too. */
+async function wantAnew(tables: Tables, loadBalancerId: string): Promise<void> {
+  const row = await tables.get("load_balancer", loadBalancerId);
+  if (!row || row.deleting || row.error !== null) return;
+  await tables.update("load_balancer", loadBalancerId, {
+    wanted_revision: row.wanted_revision + 1,
+    ...(row.provisioning_status === "ACTIVE" ? { provisioning_status: "PENDING_UPDATE" } : {}),
+  });
 }

@@ -1,4 +1,4 @@
-import { mkdir, readdir, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { amphoraPaths } from "../../../core/drivers/amphora-paths.ts";
@@ -12,7 +12,7 @@ import { Cgroups } from "./cgroups.ts";
 import { boundLog, findInit, isRunning, killProcess, lastWordsOf, openLog } from "./init-process.ts";
 import { KeyedLock } from "./keyed-lock.ts";
 import { admitMachine, availableMemoryBytes, settleBridgeFilter } from "./machine.ts";
-import { INSTANCE, isAmphoraId, namespaceName, shortIdOf, shortIdOfNamespace } from "./names.ts";
+import { bridgeName, INSTANCE, isAmphoraId, namespaceName, shortIdOf, shortIdOfNamespace } from "./names.ts";
 import { Namespaces } from "./namespaces.ts";
 import { ProgramFailed, type Programs, realPrograms } from "./programs.ts";
 
@@ -69,6 +69,14 @@ export class NetnsDriver implements ComputeDriver {
       const warning = await settleBridgeFilter(this.#programs, this.#namespaces, signal);
       if (warning) this.#warnOnce("bridge-filter.drops", warning);
     });
+  }
+
+  async hasNetworks(): Promise<boolean> {
+    // The links of this process's own network namespace, whatever /sys is mounted over (proc_net(5)).
+    const text = await readFile("/proc/self/net/dev", "utf8");
+    const names = new Set(text.split("\n").map((line) => line.split(":")[0]?.trim()));
+    const { instance, networks } = this.#options;
+    return networks.every((network) => names.has(bridgeName(instance, network.role)));
   }
 
   async admit(): Promise<void> {
