@@ -116,6 +116,7 @@ async function call({ method = "GET", path, caller = "no-role", body = "" }: Cal
       path: new URL(`https://amphora${path}`).pathname,
       caller,
       signal: new AbortController().signal,
+      holdMemory: () => {},
       readBody: async () => ({
         content: Buffer.from(body),
         md5: createHash("md5").update(body).digest("hex"),

@@ -31,6 +31,13 @@ const ok: MessageBody = { message: "OK" };
  */
 export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
   const { loadBalancers, certificates, system } = deps;
+  /** One configuration is read at a time: how much memory its answer takes is known only then. */
+  let reading: Promise<unknown> = Promise.resolve();
+  const readNext = <Result>(read: () => Promise<Result>): Promise<Result> => {
+    const result = reading.then(read);
+    reading = result.catch(() => undefined);
+    return result;
+  };
 
   const discovery: Route["handle"] = async (context) =>
     json(context, 200, { api_version: "1.0" } satisfies VersionDiscovery);
@@ -91,7 +98,11 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
 
   const download: Route["handle"] = async (context) => {
     const loadBalancerId = loadBalancerOf(context, "lb");
-    const content = await loadBalancers.read(loadBalancerId);
+    const content = await readNext(async () => {
+      const read = await loadBalancers.read(loadBalancerId);
+      context.env.holdMemory(read?.length ?? 0);
+      return read;
+    });
     if (!content) throw new AgentError("load-balancer-not-found", "no such load balancer");
     return reply(context, 200, "text/plain; charset=UTF-8", content, { etag: md5Of(content) });
   };

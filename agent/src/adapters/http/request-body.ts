@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import type { IncomingMessage } from "node:http";
 import { AgentError } from "../../core/agent-error.ts";
+import type { Holding } from "./memory-budget.ts";
 
 export interface ReceivedBody {
   content: Buffer;
@@ -18,26 +19,7 @@ export const bodyLimits = {
 /** How much of an oversized body is read and thrown away, so that the client gets to read its answer. */
 const DISCARDED_BYTES = 64 * 1024 * 1024;
 const DISCARDING_MS = 2_000;
-
-/** All bodies in memory together. Past it a request is told to come again, whatever its own size. */
-export class BodyBudget {
-  readonly #capacity: number;
-  #taken = 0;
-
-  constructor(capacity: number) {
-    this.#capacity = capacity;
-  }
-
-  take(bytes: number): () => void {
-    if (this.#taken + bytes > this.#capacity) throw new AgentError("busy", "Too many uploads at the same time.");
-    this.#taken += bytes;
-    let released = false;
-    return () => {
-      if (!released) this.#taken -= bytes;
-      released = true;
-    };
-  }
-}
+const IN_PIECES_BYTES = 256 * 1024;
 
 /** The length the client announced; undefined for chunked bodies. */
 export function announcedLength(incoming: IncomingMessage): number | undefined {
@@ -47,14 +29,18 @@ export function announcedLength(incoming: IncomingMessage): number | undefined {
 }
 
 /**
- * Reads a body, hashing on the way. A body over the limit is thrown away as it comes and ends in `body-too-large`;
- * one that breaks off in `bad-request`. Slow bodies are the server's `requestTimeout`'s business.
+ * Reads a body, hashing on the way. What is refused (over the limit, over the budget) is thrown away as it comes, so
+ * that the client gets to read why; one that breaks off ends in `bad-request`. Only what has arrived is held: slow
+ * bodies keep nobody out, and are the server's `requestTimeout`'s business.
  */
-export function receiveBody(incoming: IncomingMessage, limitBytes: number): Promise<ReceivedBody> {
+export function receiveBody(incoming: IncomingMessage, limitBytes: number, memory: Holding): Promise<ReceivedBody> {
   return new Promise((resolve, reject) => {
     const hash = createHash("md5");
+    const announced = Math.min(announcedLength(incoming) ?? 0, limitBytes);
     let chunks: Buffer[] = [];
+    let whole: Buffer | undefined;
     let size = 0;
+    let refusal: unknown;
     let timer: NodeJS.Timeout | undefined;
 
     const finish = (settle: () => void) => {
@@ -62,23 +48,43 @@ export function receiveBody(incoming: IncomingMessage, limitBytes: number): Prom
       incoming.off("data", onData).off("end", onEnd).off("close", onBroken);
       settle();
     };
-    const tooLarge = () =>
-      finish(() => reject(new AgentError("body-too-large", `The body is larger than ${limitBytes} bytes.`)));
-    const onBroken = () => finish(() => reject(new AgentError("bad-request", "The body ended early.")));
-    const onEnd = () => {
-      if (size > limitBytes) return tooLarge();
-      finish(() => resolve({ content: Buffer.concat(chunks), md5: hash.digest("hex") }));
+    /** Thousands of pieces of a large body would wait for the collector: once it is under way, one place for it. */
+    const keep = (chunk: Buffer) => {
+      if (!whole && size > IN_PIECES_BYTES && size <= announced) {
+        whole = Buffer.allocUnsafeSlow(announced);
+        Buffer.concat(chunks).copy(whole);
+        chunks = [];
+      }
+      if (whole) chunk.copy(whole, size - chunk.length);
+      else chunks.push(chunk);
     };
+    const refuse = (error: unknown) => {
+      refusal = error;
+      chunks = [];
+      whole = undefined;
+      memory.release();
+      timer = setTimeout(onEnd, DISCARDING_MS);
+    };
+    const onBroken = () => finish(() => reject(new AgentError("bad-request", "The body ended early.")));
+    const onEnd = () =>
+      finish(() => {
+        if (refusal !== undefined) reject(refusal);
+        else resolve({ content: whole ?? Buffer.concat(chunks), md5: hash.digest("hex") });
+      });
     const onData = (chunk: Buffer) => {
       size += chunk.length;
-      if (size <= limitBytes) {
-        hash.update(chunk);
-        chunks.push(chunk);
-        return;
+      if (refusal === undefined) {
+        try {
+          if (size > limitBytes) throw tooLarge(limitBytes);
+          memory.grow(chunk.length);
+          hash.update(chunk);
+          keep(chunk);
+        } catch (error) {
+          refuse(error);
+        }
+      } else if (size > DISCARDED_BYTES) {
+        onEnd();
       }
-      chunks = [];
-      timer ??= setTimeout(tooLarge, DISCARDING_MS);
-      if (size > DISCARDED_BYTES) tooLarge();
     };
     // "error" always has a listener: a socket that breaks after the answer must not end the process.
     incoming
@@ -88,4 +94,8 @@ export function receiveBody(incoming: IncomingMessage, limitBytes: number): Prom
       .on("close", onBroken);
     if (incoming.destroyed) onBroken();
   });
+}
+
+export function tooLarge(limitBytes: number): AgentError {
+  return new AgentError("body-too-large", `The body is larger than ${limitBytes} bytes.`);
 }

@@ -13,6 +13,8 @@ export interface RequestEnvironment {
   /** Aborts at the request's deadline and when the agent stops; not when the client goes, who will ask again. */
   signal: AbortSignal;
   readBody(limitBytes: number): Promise<ReceivedBody>;
+  /** For a long answer, until it has left; throws `busy` when too many are under way. */
+  holdMemory(bytes: number): void;
   /** For answers that go on: only the event stream takes it. */
   outgoing: ServerResponse;
 }
@@ -41,7 +43,7 @@ export function reply(
   body: string | Buffer,
   headers: Record<string, string> = {},
 ): Response {
-  return context.body(typeof body === "string" ? body : new Uint8Array(body), status as 200, {
+  return context.body(typeof body === "string" ? body : (body as Uint8Array<ArrayBuffer>), status as 200, {
     "content-type": contentType,
     ...headers,
     "content-length": String(Buffer.byteLength(body)),

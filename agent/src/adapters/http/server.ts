@@ -8,9 +8,12 @@ import type { Hono } from "hono/tiny";
 import { type Caller, callerOf } from "../../core/access/roles.ts";
 import { AgentError } from "../../core/agent-error.ts";
 import type { Log } from "../../core/log.ts";
+import { limitHandshakes } from "./handshakes.ts";
 import { refuseConnect, refuseMalformed, refuseRequest } from "./malformed-requests.ts";
+import { MemoryBudget } from "./memory-budget.ts";
+import { OccasionalLog } from "./occasional-log.ts";
 import { badRequest } from "./problem-bodies.ts";
-import { announcedLength, BodyBudget, type ReceivedBody, receiveBody } from "./request-body.ts";
+import { announcedLength, type ReceivedBody, receiveBody, tooLarge } from "./request-body.ts";
 import { readRequestTarget } from "./request-target.ts";
 import type { AppEnvironment, RequestEnvironment } from "./routes.ts";
 import type { ServerIdentity } from "./server-identity.ts";
@@ -35,9 +38,11 @@ export interface RunningServer {
 
 /** Beginning of the User-Agent of a stock controller (any release). */
 const OCTAVIA_CLIENT = "Octavia HaProxy Rest Client";
-/** Of anybody with a certificate; those without one do not get past the handshake. */
 const MAX_CONNECTIONS = 512;
-const MAX_BODIES_BYTES = 64 * 1024 * 1024;
+/** Of those without a certificate yet: as many places are left for those with one. */
+const MAX_HANDSHAKES = 256;
+/** One of the largest configurations and some: while it is read, checked or sent, several times as much is in use. */
+const MAX_LARGE_BYTES = 12 * 1024 * 1024;
 const STOP_MS = 1_000;
 
 /** HTTPS with mandatory client certificates, in front of the application. */
@@ -49,7 +54,8 @@ export async function startServer(
 ): Promise<RunningServer> {
   const callers = new WeakMap<object, Caller>();
   const inFlight = new Set<AbortController>();
-  const budget = new BodyBudget(MAX_BODIES_BYTES);
+  const budget = new MemoryBudget(MAX_LARGE_BYTES);
+  const occasional = new OccasionalLog(log);
   const environments = new WeakMap<IncomingMessage, RequestEnvironment>();
 
   const tls = () => ({ ...identity.tlsOptions(), minVersion: options.minVersion, maxVersion: "TLSv1.3" as const });
@@ -96,12 +102,12 @@ export async function startServer(
       () => deadline.abort(new AgentError("busy", "The request took too long.")),
       options.requestTimeoutMs,
     ).unref();
-    let release: (() => void) | undefined;
+    const memory = budget.hold();
     const begunMs = performance.now();
     outgoing.once("close", () => {
       clearTimeout(timer);
       inFlight.delete(deadline);
-      release?.();
+      memory.release();
       const { method = "" } = incoming;
       const tookMs = Math.round(performance.now() - begunMs);
       const fields = { event: "request.served", method, path: target.path, status: outgoing.statusCode, tookMs };
@@ -114,15 +120,15 @@ export async function startServer(
       caller: callerOn(incoming.socket as TLSSocket),
       signal: deadline.signal,
       outgoing,
+      holdMemory: (bytes) => memory.grow(bytes),
       readBody: async (limitBytes): Promise<ReceivedBody> => {
         const length = announcedLength(incoming);
         if (expectsContinue && (length ?? 0) <= limitBytes) outgoing.writeContinue();
         try {
           if (expectsContinue && (length ?? 0) > limitBytes) {
-            throw new AgentError("body-too-large", `The body is larger than ${limitBytes} bytes.`);
+            throw tooLarge(limitBytes);
           }
-          release = budget.take(Math.min(length ?? limitBytes, limitBytes));
-          return await receiveBody(incoming, limitBytes);
+          return await receiveBody(incoming, limitBytes, memory);
         } catch (error) {
           outgoing.shouldKeepAlive = false;
           throw error;
@@ -145,10 +151,13 @@ export async function startServer(
     const { authorizationError } = socket;
     const reason = authorizationError instanceof Error ? authorizationError.message : (authorizationError ?? code);
     if (reason === "ECONNRESET") return;
-    log.warn({ event: "access.denied", remote: socket.remoteAddress, reason }, "no TLS session");
+    occasional.warn({ event: "access.denied", remote: socket.remoteAddress, reason }, "no TLS session");
+  });
+  limitHandshakes(server, MAX_HANDSHAKES, (remote) => {
+    occasional.warn({ event: "connection.refused", limit: MAX_HANDSHAKES, remote }, "too many TLS handshakes");
   });
   server.on("drop", () => {
-    log.warn({ event: "connection.refused", limit: MAX_CONNECTIONS }, "too many connections");
+    occasional.warn({ event: "connection.refused", limit: MAX_CONNECTIONS }, "too many connections");
   });
 
   identity.follow(() => server.setSecureContext(tls()));

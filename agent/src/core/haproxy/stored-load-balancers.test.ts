@@ -188,6 +188,21 @@ test("one load balancer's trouble does not keep the others from starting", async
   expect(next.log.lines.map(({ event }) => event)).toContain("load-balancer.not-reconciled");
 });
 
+test.for([
+  { text: "\n".repeat(100_001), refused: ":100001: more than 100000 lines" },
+  { text: `global\n${"'\\".repeat(200_000)}\n`, refused: ":2: a line longer than 262144 bytes" },
+  { text: "#".repeat(300_000), refused: ":1: a line longer than 262144 bytes" },
+  { text: "\n".repeat(100_000), refused: undefined },
+  { text: `${"#".repeat(262_143)}\n`.repeat(3), refused: undefined },
+])("more or longer lines than any controller writes are refused before they cost memory: $refused", async (given) => {
+  const part = make();
+  const uploading = part.upload(given.text);
+  if (given.refused === undefined) return uploading;
+  const details = `${folder}/haproxy.cfg.new${given.refused}`;
+  await expect(uploading).rejects.toMatchObject({ code: "config-invalid", details });
+  expect(part.check.calls).toEqual([]);
+});
+
 test("a load balancer whose file cannot be read keeps nobody from starting, and can be deleted", async () => {
   const part = make();
   await part.upload();

@@ -22,6 +22,10 @@ export interface UploadDependencies {
   log: Log;
 }
 
+/** Octavia's largest configuration has 7,000 lines of at most 1 KiB. What exceeds these costs memory to take apart. */
+const MOST_LINES = 100_000;
+const LONGEST_LINE_BYTES = 256 * 1024;
+
 /** Checks a configuration as haproxy would run it, then stores it as it came. The running haproxy is not touched. */
 export class ConfigurationUpload {
   readonly #do: UploadDependencies;
@@ -34,6 +38,11 @@ export class ConfigurationUpload {
     const { store, services, process } = this.#do;
     const id = request.loadBalancerId;
     const peer = peerName(request.amphoraId);
+    const excess = excessOf(request.configuration);
+    if (excess) {
+      const details = `${store.paths(id).candidate}:${excess.line}: ${excess.reason}`;
+      throw new AgentError("config-invalid", "the configuration is too long", { details });
+    }
     const stripped = stripGroup(request.configuration.toString("latin1"));
     const { text } = stripped;
 
@@ -78,4 +87,16 @@ export class ConfigurationUpload {
   #warn(loadBalancerId: string, error: unknown): void {
     this.#do.log.warn({ event: "load-balancer.not-tidied", loadBalancerId, error }, "a side file was not written");
   }
+}
+
+function excessOf(content: Buffer): { line: number; reason: string } | undefined {
+  let line = 1;
+  for (let start = 0; start < content.length; line++) {
+    if (line > MOST_LINES) return { line, reason: `more than ${MOST_LINES} lines` };
+    const end = content.indexOf("\n", start);
+    const next = end === -1 ? content.length : end + 1;
+    if (next - start > LONGEST_LINE_BYTES) return { line, reason: `a line longer than ${LONGEST_LINE_BYTES} bytes` };
+    start = next;
+  }
+  return undefined;
 }
