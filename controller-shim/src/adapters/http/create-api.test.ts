@@ -589,6 +589,8 @@ test("amphorae are listed, shown and failed over with their load balancer", asyn
   expect((await send({ method: "PUT", path: "/v2.0/octavia/amphorae/one/failover" })).status).toBe(202);
   expect((await bench.store.get("load_balancer", ids.loadBalancer))?.wanted_amphora_generation).toBe(2);
   expect((await send({ method: "DELETE", path: "/v2.0/octavia/amphorae/one" })).status).toBe(501);
+  expect((await send({ method: "PUT", path: "/v2.0/octavia/amphorae/one/config" })).status).toBe(501);
+  expect((await send({ path: "/v2.0/octavia/amphorae?name=one" })).json).toMatchObject({ amphorae: [] });
 });
 
 test("the Neutron look-ups the CLI makes are answered from our networks", async () => {

@@ -67,6 +67,10 @@ export const otherRoutes: readonly Route[] = [
     methods: { GET: async (call) => ok(await amphoraStatistics(call.context, id(call))) },
   },
   {
+    path: "/octavia/amphorae/:id/config",
+    methods: { PUT: async () => refuseChange("an amphora keeps the configuration it was started with") },
+  },
+  {
     path: "/octavia/amphorae/:id/failover",
     methods: {
       PUT: async (call) => {

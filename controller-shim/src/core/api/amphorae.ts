@@ -7,6 +7,7 @@ import { type Shown, showAmphora } from "./representation.ts";
 
 const scalars = [
   "id",
+  "name", // nobody has one; the CLI asks by it for an id it has not found, and then says so
   "loadbalancer_id",
   "compute_id",
   "lb_network_ip",
