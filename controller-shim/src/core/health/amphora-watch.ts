@@ -86,7 +86,7 @@ export class AmphoraWatch {
 
   /** Bridges that somebody removed are made again; every load balancer then sees to the attachment of its amphorae. */
   async #attachAnew(signal: AbortSignal): Promise<void> {
-    const { store, compute, log, events, wake } = this.#world;
+    const { store, compute, log, events } = this.#world;
     this.#isDetached = true; // until all of it is done
     await compute.prepare(AbortSignal.any([signal, AbortSignal.timeout(MEND_MS)]));
     const ids = new Set((await store.list("amphora", { status: "ALLOCATED" })).map((each) => each.load_balancer_id));
@@ -98,7 +98,7 @@ export class AmphoraWatch {
     const text = "networks of this machine were missing; amphorae are attached to them anew";
     log.warn({ event: "networks.mended" }, text);
     events.publish({ name: "networks.mended", text });
-    for (const id of ids) wake(id);
+    for (const id of ids) this.#world.wake(id);
   }
 
   async #removeUnknown(amphoraId: string, signal: AbortSignal): Promise<void> {
