@@ -130,6 +130,26 @@ test("the process stops within two seconds, even with readers and requests open"
   await Promise.allSettled([events, upload]);
 });
 
+test("a second agent over the same base path ends with one line, the first goes on", async () => {
+  const agent = await start();
+  const files = ["amphora-agent.conf", "krater.conf"].flatMap((name) => ["--config-file", join(agent.folder, name)]);
+  const { code, stderr } = await runBundle(files);
+  expect({ code, stderr }).toEqual({
+    code: 1,
+    stderr: `krater agent: another agent looks after ${agent.basePath}\n`,
+  });
+  expect((await agent.call("GET", "/")).status).toBe(200);
+});
+
+test("logrotate's signal opens no debugger", async () => {
+  const agent = await start();
+  agent.process.kill("SIGUSR1");
+  agent.process.kill("SIGHUP");
+  await waitFor("the reload", async () => (await readFile(agent.logPath, "utf8")).includes("configuration.changed"));
+  expect((await agent.call("GET", "/1.0/info")).status).toBe(200);
+  expect(await readFile(agent.logPath, "utf8")).not.toContain("Debugger");
+});
+
 test("info, status, metrics and the OpenAPI document are there", async () => {
   const agent = await start();
   const reader = await agent.authority.issue("reader", ["URI:urn:krater:role:reader"], "reader");
@@ -248,7 +268,8 @@ test("a port in use is one line and an exit, and no heartbeat claims otherwise",
   let beats = 0;
   sink.on("message", () => beats++);
   const second = join(agent.folder, "second.conf");
-  await writeFile(second, `[health_manager]\ncontroller_ip_port_list = 127.0.0.1:${sink.address().port}\n`);
+  const own = `[haproxy_amphora]\nbase_path = ${agent.folder}/second\n[krater]\nrun_directory = ${agent.folder}/second\n`;
+  await writeFile(second, `${own}[health_manager]\ncontroller_ip_port_list = 127.0.0.1:${sink.address().port}\n`);
   const files = ["amphora-agent.conf", "krater.conf", "second.conf"];
   const { code, stderr } = await runBundle(files.flatMap((name) => ["--config-file", join(agent.folder, name)]));
   expect(code).toBe(1);

@@ -38,6 +38,13 @@ switch (commandLine.kind) {
 }
 
 async function run(configFiles: string[]): Promise<void> {
+  // Node would open its debugger to everybody on this machine; stock's logrotate sends this signal to the agent.
+  process.on("SIGUSR1", () => {});
+  let asked = false;
+  let reload = () => {
+    asked = true; // there is nothing to reload yet
+  };
+  process.on("SIGHUP", () => reload());
   const files = new DiskFiles();
   const defaults = { supervisor: defaultSupervisor() };
   const { configuration, warnings } = await loadConfiguration(configFiles, files, defaults);
@@ -46,7 +53,8 @@ async function run(configFiles: string[]): Promise<void> {
   dieLoudly(log);
   const agent = await startAgent({ configuration, configFiles, defaults, files, log });
   for (const signal of ["SIGTERM", "SIGINT"] as const) process.once(signal, () => stop(agent, signal));
-  process.on("SIGHUP", () => void agent.reload());
+  reload = () => void agent.reload();
+  if (asked) reload();
 }
 
 function stop(agent: RunningAgent, reason: string): void {

@@ -14,6 +14,7 @@ import { ServerIdentity } from "../adapters/http/server-identity.ts";
 import { KeepalivedVrrpProcess } from "../adapters/keepalived/vrrp-process.ts";
 import type { AdjustableLog } from "../adapters/log/pino-log.ts";
 import { createNotifier } from "../adapters/notify/systemd-notify.ts";
+import { becomeOnlyAgent } from "../adapters/process/only-agent.ts";
 import { NodeProcessFacts } from "../adapters/process/process-facts.ts";
 import { LinuxSystemFacts } from "../adapters/system/linux-system-facts.ts";
 import { UdpDatagrams } from "../adapters/udp/udp-datagrams.ts";
@@ -79,7 +80,11 @@ export async function startAgent(given: {
   const observe = () => loadBalancers.observe();
 
   const paths = { certificate: amphoraAgent.agentServerCert, ca: amphoraAgent.agentServerCa };
-  const [identity] = await Promise.all([ServerIdentity.load({ paths, files, events, log }), haproxy.reconcile()]);
+  const beginHaproxy = async () => {
+    await becomeOnlyAgent(krater.runDirectory, haproxyAmphora.basePath, log);
+    await haproxy.reconcile();
+  };
+  const [identity] = await Promise.all([ServerIdentity.load({ paths, files, events, log }), beginHaproxy()]);
 
   const ending = new AbortController();
   const datagrams = new UdpDatagrams();

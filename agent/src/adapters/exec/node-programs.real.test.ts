@@ -28,6 +28,17 @@ test("both outputs are kept, in order and bounded", async () => {
   expect(flood).toMatchObject({ exitCode: 0, truncated: true });
 });
 
+test("a flood costs no more memory than is kept of it", async () => {
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  const timer = setInterval(() => {
+    most = Math.max(most, process.memoryUsage().arrayBuffers);
+  }, 20);
+  await programs.run("sh", ["-c", "head -c 400000000 /dev/zero"], { timeoutMs: 20_000, maxOutputBytes: 1_000 });
+  clearInterval(timer);
+  expect(most - before).toBeLessThan(150e6);
+});
+
 test("a deadline ends the program, whoever of its children holds the pipe", async () => {
   const startedMs = performance.now();
   const run = programs.run("sh", ["-c", "sleep 4 & sleep 4"], { timeoutMs: 100 });

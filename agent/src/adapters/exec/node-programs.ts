@@ -27,8 +27,9 @@ export class NodePrograms implements Programs {
     let room = maxOutputBytes;
     let truncated = false;
     const take = (into: Buffer[]) => (chunk: Buffer) => {
-      const kept = chunk.subarray(0, room);
-      truncated ||= kept.length < chunk.length;
+      truncated ||= chunk.length > room;
+      if (room === 0) return;
+      const kept = Buffer.from(chunk.subarray(0, room)); // a view would keep the whole chunk in memory
       room -= kept.length;
       into.push(kept);
       all.push(kept);

@@ -75,6 +75,18 @@ async function haproxyWorld(): Promise<ServiceWorld & { folder: string }> {
 describe.skipIf(!hasTool("haproxy"))("spawn", () => {
   serviceManagerSuite("spawned services", haproxyWorld);
 
+  test.for(["its worker", "a stranger", "nobody"])("a pid file that names %s leads to the master", async (whom) => {
+    const world = await haproxyWorld();
+    const service = await world.service("svc-pid");
+    const manager = world.manager();
+    const { pid } = await manager.start(service, new AbortController().signal);
+    onTestFinished(() => manager.stop("svc-pid", new AbortController().signal));
+    const [worker] = processes.find(({ parentPid }) => parentPid === pid);
+    const named = whom === "its worker" ? worker?.pid : whom === "a stranger" ? process.pid : 0;
+    await writeFile(service.pidFile, `${named}\n`);
+    expect(await world.manager().adopt(service)).toMatchObject({ pid });
+  });
+
   test("a FIFO in the place of the pid file names nobody, and nothing waits for it", async () => {
     const world = await haproxyWorld();
     const service = await world.service("svc-fifo");

@@ -91,7 +91,7 @@ export class SpawnServiceManager implements ServiceManager {
     const master = this.#named(service) ?? this.#found(service);
     if (!master) return undefined;
     const entry = this.#entryOf(service);
-    const foreign = !service.arguments.every((argument) => master.commandLine.includes(argument));
+    const foreign = !isOurs(master, service);
     this.#settle(entry, this.#running(entry, master, { foreign, child: undefined }));
     return { pid: master.pid, sinceMs: master.startedAtMs };
   }
@@ -203,15 +203,22 @@ export class SpawnServiceManager implements ServiceManager {
       return undefined;
     }
     const identity = this.#do.processes.look(pid);
-    return identity && isProgramWith(identity, service.program, service.pidFile) ? identity : undefined;
+    return identity && isService(identity, service) && !isService(this.#parentOf(identity), service)
+      ? identity
+      : undefined;
+  }
+
+  #parentOf(identity: ProcessIdentity): ProcessIdentity | undefined {
+    return this.#do.processes.look(identity.parentPid);
   }
 
   /** An agent killed in the middle of a start may have left a process whose pid file is not written yet. */
   #found(service: Service): ProcessIdentity | undefined {
-    const found = this.#do.processes.find((identity) => isProgramWith(identity, service.program, service.pidFile));
+    const found = this.#do.processes.find((identity) => isService(identity, service));
     // Workers carry the same command line as their master.
     const masters = found.filter(({ parentPid }) => !found.some(({ pid }) => pid === parentPid));
-    return masters.sort((a, b) => a.startTicks - b.startTicks).at(-1);
+    masters.sort((a, b) => a.startTicks - b.startTicks);
+    return masters.findLast((master) => isOurs(master, service)) ?? masters.at(-1);
   }
 
   async #launch(entry: Entry, signal: AbortSignal, replacedPid?: number): Promise<Running> {
@@ -334,6 +341,15 @@ export class SpawnServiceManager implements ServiceManager {
   #tell(event: ServiceEvent): void {
     for (const listener of this.#listeners) listener(event);
   }
+}
+
+function isService(identity: ProcessIdentity | undefined, service: Service): boolean {
+  return identity !== undefined && isProgramWith(identity, service.program, service.pidFile);
+}
+
+/** Started by an agent like this one, not by stock's. */
+function isOurs(master: ProcessIdentity, service: Service): boolean {
+  return service.arguments.every((argument) => master.commandLine.includes(argument));
 }
 
 /** Waits for nobody: where somebody left a FIFO, there is nothing to read. */

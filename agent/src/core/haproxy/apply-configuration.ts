@@ -77,6 +77,18 @@ export class ConfigurationApply {
   async stop(id: string): Promise<void> {
     // The mark first: an agent that dies in between does not start what was to be stopped.
     await this.#do.store.markStopped(id, true);
+    await this.#stopMarked(id);
+  }
+
+  /** Also on a full disk, where there is no room for the mark: a delete makes room. */
+  async stopToDelete(id: string): Promise<void> {
+    await this.#do.store.markStopped(id, true).catch((error: unknown) => {
+      this.#do.log.warn({ event: "load-balancer.not-marked", loadBalancerId: id, error }, "no room for a mark");
+    });
+    await this.#stopMarked(id);
+  }
+
+  async #stopMarked(id: string): Promise<void> {
     try {
       await this.#do.services.stop(serviceName(id), TO_THE_END);
     } catch (error) {

@@ -221,6 +221,18 @@ test("a load balancer whose file cannot be read keeps nobody from starting, and 
   expect(await part.files.list("/var/lib/octavia/aaa")).toEqual([]);
 });
 
+test("a full disk does not keep a load balancer from being deleted", async () => {
+  const part = make();
+  await part.upload();
+  await part.loadBalancers.act(id, "start", never);
+  part.files.full = true;
+  await expect(part.loadBalancers.act(id, "stop", never)).rejects.toMatchObject({ code: "storage-failed" });
+  expect(part.machine.running.size).toBe(1);
+  await part.loadBalancers.delete(id, never);
+  expect(part.machine.running.size).toBe(0);
+  expect(await part.files.list(folder)).toEqual([]);
+});
+
 test("a delete stops haproxy and takes every file with it, certificates too", async () => {
   const part = make();
   await part.upload();

@@ -96,7 +96,7 @@ export class StoredLoadBalancers implements LoadBalancers {
       // What cannot be read (a folder in its place) can be deleted all the same.
       const text = await this.#store.storedText(loadBalancerId).catch(() => "");
       if (text === undefined) return;
-      await this.#apply.stop(loadBalancerId);
+      await this.#apply.stopToDelete(loadBalancerId);
       await this.#do.services.uninstall(serviceName(loadBalancerId), AbortSignal.timeout(60_000));
       const socket = summarize(text).statisticsSocket ?? this.#store.paths(loadBalancerId).statisticsSocket;
       await this.#store.remove(loadBalancerId, socket);
