@@ -28,5 +28,8 @@ export const notFound = (resource: string, id: string) => new ApiFault("not-foun
 export const conflict = (message: string) => new ApiFault("conflict", message);
 export const unsupported = (detail: string, options?: ErrorOptions) =>
   new ApiFault("unsupported", `Provider 'krater' does not support a requested option: ${detail}`, options);
-export const missingField = (name: string) =>
-  new ApiFault("invalid", `Invalid input for field/attribute ${name}. Value: 'None'. Mandatory field missing.`);
+export const missingField = (name: string, meaning: string) =>
+  new ApiFault(
+    "invalid",
+    `Invalid input for field/attribute ${name}. Value: 'None'. Mandatory field missing. (${name}: ${meaning}.)`,
+  );

@@ -12,7 +12,7 @@ export interface Field<Value> {
   nullMeans: Value | undefined;
   /** Our data plane cannot honour it: any other value than the default is refused, never dropped in silence. */
   unsupported: boolean;
-  /** For people. */
+  /** What it means, for people who left it out. */
   text: string;
 }
 
@@ -63,7 +63,7 @@ export function parseCreate<All extends Fields>(fields: All, body: unknown): Cre
   refuseUnknown(given, (name) => Object.hasOwn(fields, name) && fields[name]?.create !== "refused");
   const values: Record<string, unknown> = {};
   for (const [name, field] of Object.entries(fields)) {
-    if (given[name] === undefined && field.create === "mandatory") throw missingField(name);
+    if (given[name] === undefined && field.create === "mandatory") throw missingField(name, field.text);
     values[name] = given[name] === undefined ? field.default : readField(field, name, given[name]);
   }
   refuseUnsupported(fields, values);
@@ -108,7 +108,7 @@ function readField(field: Fields[string], name: string, raw: unknown): unknown {
   if (raw === null) {
     const value = field.nullMeans ?? field.default;
     if (value !== undefined) return value;
-    if (field.create === "mandatory") throw missingField(name);
+    if (field.create === "mandatory") throw missingField(name, field.text);
   }
   try {
     return field.kind(raw);

@@ -3,7 +3,7 @@ import type { Change } from "./change.ts";
 import { ApiFault, invalid, missingField } from "./fault.ts";
 import { insertPool } from "./pools.ts";
 import type { ListenerBody } from "./resources/listener.ts";
-import type { PoolReference } from "./resources/pool.ts";
+import { type PoolReference, poolFields } from "./resources/pool.ts";
 
 /** Pools that one body describes, by name: a pool with only a name refers to one of them. */
 export type NamedPools = ReadonlyMap<string, PoolRow>;
@@ -26,8 +26,8 @@ export async function insertPools(
     if (body.name === "") throw invalid("Pools must be named when creating a fully populated loadbalancer.");
     if (isReference(body)) continue;
     const { protocol, lb_algorithm } = body;
-    if (protocol === null) throw missingField("protocol");
-    if (lb_algorithm === null) throw missingField("lb_algorithm");
+    if (protocol === null) throw missingField("protocol", poolFields.protocol.text);
+    if (lb_algorithm === null) throw missingField("lb_algorithm", poolFields.lb_algorithm.text);
     if (named.has(body.name)) {
       throw invalid("Pool names must be unique when creating a fully populated loadbalancer.");
     }
