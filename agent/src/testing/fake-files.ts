@@ -18,7 +18,10 @@ export class FakeFiles implements Files {
   }
 
   async stage(path: string, content: Buffer | string, options: WriteOptions): Promise<StagedFile> {
-    if (this.full) throw new AgentError("storage-failed", `${path}: the disk is full`);
+    if (this.full) {
+      const cause = Object.assign(new Error("ENOSPC"), { code: "ENOSPC" });
+      throw new AgentError("storage-failed", `${path}: the disk is full`, { cause });
+    }
     const cut = path.lastIndexOf("/");
     const temporary = `${path.slice(0, cut)}/.${path.slice(cut + 1)}.${++this.#staged}.krater-tmp`;
     this.#content.set(temporary, Buffer.from(content));

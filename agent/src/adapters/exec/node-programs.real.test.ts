@@ -69,3 +69,44 @@ test("a process is known by what /proc says; one that is gone is nobody", async 
   expect(processes.look(2 ** 30)).toBeUndefined();
   expect(processes.signal(2 ** 30, "SIGTERM")).toBe(false);
 });
+
+/** Runs `script` as a module in a process that may open 64 files; `exhaust()` opens them all. */
+async function withFewFiles(script: string): Promise<unknown> {
+  const module = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+  const preamble = `
+    import { openSync } from "node:fs";
+    import { NodePrograms } from ${module("./node-programs.ts")};
+    import { ProcProcesses } from ${module("./proc-processes.ts")};
+    const exhaust = () => { try { for (;;) openSync("/dev/null"); } catch {} };
+  `;
+  const words = ["--nofile=64:64", process.execPath, "--input-type=module", "-e", preamble + script];
+  const { stdout, stderr } = await programs.run("prlimit", words, { timeoutMs: 20_000 });
+  expect(stderr).toBe("");
+  return JSON.parse(stdout);
+}
+
+test("without a descriptor to spare a program fails, and nothing else does", async () => {
+  const script = `
+    exhaust();
+    const failed = await new NodePrograms().run("true", [], { timeoutMs: 1000 }).catch((error) => error.code);
+    process.stdout.write(JSON.stringify(failed));
+  `;
+  expect(await withFewFiles(script)).toBe("EMFILE");
+});
+
+test("without a descriptor to spare a process that lives is not taken for dead, one that died is", async () => {
+  const script = `
+    import { spawn } from "node:child_process";
+    const processes = new ProcProcesses();
+    const child = spawn("sleep", ["60"], { stdio: "ignore" });
+    const before = processes.look(child.pid);
+    exhaust();
+    const during = processes.look(child.pid);
+    const ended = new Promise((resolve) => child.once("exit", resolve));
+    child.kill("SIGKILL");
+    await ended;
+    const after = processes.look(child.pid) ?? "gone";
+    process.stdout.write(JSON.stringify([before.startTicks === during?.startTicks, after]));
+  `;
+  expect(await withFewFiles(script)).toEqual([true, "gone"]);
+});

@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { constants } from "node:fs";
 import { access, stat } from "node:fs/promises";
 import { constants as osConstants } from "node:os";
+import type { Readable } from "node:stream";
 import {
   ProgramMissing,
   type ProgramResult,
@@ -21,6 +22,11 @@ export class NodePrograms implements Programs {
       stdio: ["ignore", "pipe", "pipe"],
       env: { ...process.env, LC_ALL: "C", SYSTEMD_PAGER: "", SYSTEMD_COLORS: "0" },
     });
+    // Listened to at once: without a descriptor to spare, spawn reports its failure before there are pipes to read.
+    const ended = new Promise<{ code: number | null; by: NodeJS.Signals | null }>((resolve, reject) => {
+      child.once("error", reject);
+      child.once("close", (code, by) => resolve({ code, by }));
+    });
     const all: Buffer[] = [];
     const out: Buffer[] = [];
     const err: Buffer[] = [];
@@ -34,25 +40,22 @@ export class NodePrograms implements Programs {
       into.push(kept);
       all.push(kept);
     };
-    child.stdout.on("data", take(out));
-    child.stderr.on("data", take(err));
+    const pipes = [child.stdout, child.stderr] as (Readable | undefined)[];
+    pipes[0]?.on("data", take(out));
+    pipes[1]?.on("data", take(err));
 
     let stopped = "";
     const stop = (why: string): void => {
       stopped ||= why;
       child.kill("SIGKILL");
       // A grandchild that holds the pipes open must not hold us.
-      child.stdout.destroy();
-      child.stderr.destroy();
+      for (const pipe of pipes) pipe?.destroy();
     };
     const timer = setTimeout(() => stop(`did not end within ${timeoutMs} ms`), timeoutMs);
     const abort = (): void => stop("was ended: its caller gave up");
     signal?.addEventListener("abort", abort, { once: true });
     try {
-      const { code, by } = await new Promise<{ code: number | null; by: NodeJS.Signals | null }>((resolve, reject) => {
-        child.once("error", reject);
-        child.once("close", (code, by) => resolve({ code, by }));
-      });
+      const { code, by } = await ended;
       if (stopped !== "") throw new ProgramStopped(program, stopped);
       const exitCode = code ?? 128 + (by === null ? 0 : osConstants.signals[by]);
       return { exitCode, stdout: text(out), stderr: text(err), output: text(all), truncated };

@@ -83,6 +83,7 @@ export class ConfigurationApply {
   /** Also on a full disk, where there is no room for the mark: a delete makes room. */
   async stopToDelete(id: string): Promise<void> {
     await this.#do.store.markStopped(id, true).catch((error: unknown) => {
+      if (!(error instanceof AgentError) || !isFull(error.cause)) throw error;
       this.#do.log.warn({ event: "load-balancer.not-marked", loadBalancerId: id, error }, "no room for a mark");
     });
     await this.#stopMarked(id);
@@ -185,4 +186,8 @@ export class ConfigurationApply {
   async #service(id: string): Promise<Service> {
     return haproxyService(this.#do.store, this.#do.process, { id, peer: await this.#do.store.peer(id) });
   }
+}
+
+function isFull(cause: unknown): boolean {
+  return cause instanceof Error && "code" in cause && (cause.code === "ENOSPC" || cause.code === "EDQUOT");
 }
