@@ -26,6 +26,7 @@ import { EventStream } from "../core/events/event-stream.ts";
 import { createLoadBalancers } from "../core/haproxy/create-load-balancers.ts";
 import type { LoadBalancers } from "../core/haproxy/load-balancers.ts";
 import { type Heartbeats, startHeartbeats } from "../core/heartbeat/loop.ts";
+import { mergeCalls } from "../core/merge-calls.ts";
 import { AgentMetrics } from "../core/metrics/metrics.ts";
 import type { Files } from "../core/system/files.ts";
 import { logLevelOf, VERSION } from "./config.ts";
@@ -159,7 +160,8 @@ export async function startAgent(given: {
   notifier.notify("ready");
 
   return {
-    reload: async () => {
+    // A storm of signals is one reload after the one that is under way.
+    reload: mergeCalls(async () => {
       notifier.notify("reloading");
       try {
         await store.reload(AbortSignal.timeout(RELOAD_WITHIN_MS));
@@ -168,7 +170,7 @@ export async function startAgent(given: {
       }
       await identity.refresh();
       notifier.notify("ready");
-    },
+    }),
     stop: async (reason) => {
       notifier.notify("stopping");
       log.info({ event: "agent.stopping", reason }, "stopping; haproxy goes on");

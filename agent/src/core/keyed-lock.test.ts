@@ -6,7 +6,7 @@ const never = new AbortController().signal;
 test("a full queue is refused, and drains", async () => {
   const lock = new KeyedLock();
   const gate = Promise.withResolvers<void>();
-  const waiting = Array.from({ length: 17 }, () => lock.hold("a", never, () => gate.promise));
+  const waiting = Array.from({ length: 65 }, () => lock.hold("a", never, () => gate.promise));
   await expect(lock.hold("a", never, async () => undefined)).rejects.toMatchObject({ code: "busy" });
   gate.resolve();
   await Promise.all(waiting);

@@ -1,7 +1,7 @@
 import { AgentError } from "./agent-error.ts";
 
 /** Waiters per key; a controller sends one request at a time, more means that something upstream spins. */
-const MOST_WAITERS = 16;
+const MOST_WAITERS = 64;
 
 /** One at a time per key, in the order they came; others are not held up. */
 export class KeyedLock {

@@ -121,7 +121,7 @@ test("changes past the bound of the queue are told to come again", async () => {
   const server = await startTestServer();
   const { promise, resolve } = Promise.withResolvers<void>();
   server.beforeChange = () => promise;
-  const calls = Array.from({ length: 40 }, () => server.call("PUT", "/1.0/loadbalancer/lb/reload"));
+  const calls = Array.from({ length: 80 }, () => server.call("PUT", "/1.0/loadbalancer/lb/reload"));
   const first = await Promise.race(calls);
   expect(first).toMatchObject({ status: 503 });
   resolve();

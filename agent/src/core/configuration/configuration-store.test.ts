@@ -48,6 +48,7 @@ async function setup() {
 
 test.for([
   { name: "a text that does not parse", content: Buffer.from("nonsense") },
+  { name: "no text at all", content: Buffer.from(" \n") },
   { name: "a value out of range", content: Buffer.from("[health_manager]\nheartbeat_interval = x\n") },
   { name: "bytes that are not UTF-8", content: Buffer.from([0x5b, 0xff, 0x5d]) },
 ])("$name keeps the old file and the old settings", async ({ content }) => {

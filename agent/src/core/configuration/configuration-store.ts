@@ -56,6 +56,8 @@ export class ConfigurationStore {
     if (first === undefined) throw failed("the agent was started without --config-file: there is no file to replace");
     try {
       const text = decodeConfiguration(content, first);
+      // Every option has a default, so nothing at all would parse: and the agent would have forgotten who it is.
+      if (text.trim() === "") throw new ConfigurationError(first, undefined, "empty");
       const parsed = await this.#parse([{ path: first, text }], others);
       await files.write(first, content, { mode: 0o600 }); // it holds the heartbeat key
       this.#apply(parsed, "api");

@@ -51,19 +51,19 @@ function firstWord(line: string): string {
 }
 
 function isSpace(code: number): boolean {
-  return code === 32 || code === 9 || code === 13;
+  return code === 32 || (code >= 9 && code <= 13);
 }
 
 /** One line into words: quotes, backslashes and comments as haproxy reads them (configuration manual, 2.2). */
 export function splitWords(line: string): string[] {
-  if (!/["'\\#]/.test(line)) return line.split(/[ \t\r]+/).filter((word) => word !== "");
+  if (!/["'\\#]/.test(line)) return line.split(/[ \t\v\f\r]+/).filter((word) => word !== "");
   const words: string[] = [];
   let word: string | undefined;
   let quote = "";
   for (let at = 0; at < line.length; at++) {
     const character = line.charAt(at);
     if (quote === "" && character === "#") break;
-    if (quote === "" && (character === " " || character === "\t" || character === "\r")) {
+    if (quote === "" && isSpace(character.charCodeAt(0))) {
       if (word !== undefined) words.push(word);
       word = undefined;
     } else if (quote !== "'" && character === "\\" && at + 1 < line.length) {

@@ -68,6 +68,24 @@ describe("idle-close-on-response", () => {
   });
 });
 
+/** As haproxy 2.6 reads them: what it was asked to run with is what may be lowered. */
+test.for([
+  { name: "the first of two counts", global: "maxconn 100\n maxconn 60000", wanted: undefined },
+  { name: "the first of two is lowered", global: "maxconn 60000\n maxconn 100", wanted: 60_000 },
+  { name: "so it is with two sections", global: "maxconn 60000\nglobal\n maxconn 70000", wanted: 60_000 },
+  { name: "6e4 is 6", global: "maxconn 6e4", wanted: undefined },
+  { name: "0x10000 is 0", global: "maxconn 0x10000", wanted: undefined },
+  { name: "digits before letters count", global: "maxconn 60000abc", wanted: 60_000 },
+  { name: "so do they before a point", global: "maxconn 60000.5", wanted: 60_000 },
+  { name: "a negative number is not ours to mend", global: "maxconn -60000", wanted: undefined },
+  { name: "a form feed and a vertical tab are blanks", global: "\fmaxconn\v60000", wanted: 60_000 },
+  { name: "so they are beside quotes", global: '\f"maxconn"\v60000', wanted: 60_000 },
+])("maxconn as haproxy reads it: $name", ({ global, wanted }) => {
+  const derived = deriveRunningConfiguration(`global\n ${global}\n`, here);
+  const caps = derived.ok ? derived.changes.filter((change) => change.what === "maxconn-capped") : [];
+  expect(caps.map((cap) => cap.wanted)).toEqual(wanted === undefined ? [] : [wanted]);
+});
+
 describe("maxconn", () => {
   const global = (maxconn: string, rest = "") => `global\n    maxconn ${maxconn}\n${rest}`;
   test.for([
@@ -80,7 +98,6 @@ describe("maxconn", () => {
     { name: "a check costs a file more", text: global("50000", "backend b\n server s a:1 check\n"), want: 9_871 },
     { name: "a listener's addresses cost files", text: global("50000", "frontend f\n bind a:1,b:1\n"), want: 9_870 },
     { name: "a frontend's own maxconn is no concern", text: "frontend f\n maxconn 50000\n", want: undefined },
-    { name: "the last one counts, as in haproxy", text: `${global("10")}${global("50000")}`, want: 9_872 },
   ])("$name", ({ text, want }) => {
     const derived = derive(text, here);
     const caps = derived.changes.filter((change) => change.what === "maxconn-capped");

@@ -75,13 +75,14 @@ export function readCap(runningText: string): { wanted: number; capped: number; 
   return { capped: Number(found[1]), wanted: Number(found[2]), openFilesLimit: Number(found[3]) };
 }
 
+/** haproxy takes the first one, wherever a second stands, and of its word the digits it begins with (atol(3)). */
 function globalMaxconn(sections: readonly Section[]): { line: Line; value: number } | undefined {
   const line = sections
     .filter((section) => section.kind === "global")
     .flatMap((section) => linesOf(section, "maxconn"))
-    .at(-1);
-  const value = Number(line?.words()[1]);
-  return line && Number.isInteger(value) && value > 0 ? { line, value } : undefined;
+    .at(0);
+  const value = Number(/^\+?(\d+)/.exec(line?.words()[1] ?? "")?.[1] ?? 0);
+  return line && value > 0 ? { line, value } : undefined;
 }
 
 /**

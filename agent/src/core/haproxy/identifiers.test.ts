@@ -33,6 +33,9 @@ test.for([
   { name: `${"a".repeat(253)}.pem`, good: false },
   { name: "a.pem", good: true },
   { name: "da39a3ee5e6b4b0d3255bfef95601890afd80709.pem", good: true },
+  { name: `${"a".repeat(196)}.pem`, good: true },
+  { name: `${"a".repeat(197)}.pem`, good: false },
+  { name: `${"ü".repeat(99)}.pem`, good: false },
   { name: "11000001-0001-4000-8000-000000000001.pem", good: true },
 ])("<$name> as a certificate name: $good", ({ name, good }) => {
   const attempt = (): void => requireCertificateName(name);

@@ -19,9 +19,13 @@ export function isIdentifier(id: string): boolean {
   }
 }
 
+/** A file on its way has a longer name than it will have, and 255 bytes are all there are. */
+const LONGEST_NAME_BYTES = 200;
+
 /** Octavia's rule is the search for `(\w.)+pem`; what also names another folder is refused. */
 export function requireCertificateName(name: string): void {
-  if (/(\w.)+pem/.test(name) && name.length <= 255 && !/[/\0\n\r]/.test(name) && !/^\.{1,2}$/.test(name)) return;
+  const fits = Buffer.byteLength(name) <= LONGEST_NAME_BYTES;
+  if (fits && /(\w.)+pem/.test(name) && !/[/\0\n\r]/.test(name) && !/^\.{1,2}$/.test(name)) return;
   throw new AgentError("bad-certificate-name", "Filename has wrong format");
 }
 
