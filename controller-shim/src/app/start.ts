@@ -46,7 +46,7 @@ async function main(): Promise<number> {
     await bundleAgent();
     demo = await Demo.start(settings, ledger, report, stop.signal);
     if (settings.check) proofs = await runCheck(demo, report, stop.signal);
-    else await showLive(demo, { input: process.stdin, output: process.stdout }, () => stop.abort("q"), stop.signal);
+    else await showLive(demo, { input: process.stdin, output: process.stdout }, (key) => stop.abort(key), stop.signal);
   } catch (error) {
     failure = error;
   }

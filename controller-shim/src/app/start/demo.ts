@@ -53,7 +53,7 @@ export class Demo {
       gateway: await gatewayOf(api, settings.networks.members, signal),
       ledger,
     };
-    report("starting two members, each a web server in a network namespace of its own");
+    report("starting two members, web servers in namespaces of their own");
     const members = [await createDemoMember(1, context), await createDemoMember(2, context)];
     const loadBalancer = await DemoLoadBalancer.create(api, settings.networks, report, signal);
     for (const member of members) {

@@ -10,6 +10,9 @@ interface Streams {
   output: NodeJS.WriteStream;
 }
 
+/** Told which key it was. */
+type Quit = (key: string) => void;
+
 /** What a key does, and the words for it meanwhile. `act` gives the words for it done. */
 interface Action {
   doing: string;
@@ -22,7 +25,7 @@ const LINE_EVERY_MS = 5_000;
 const EVENTS_KEPT = 100;
 
 /** Shows the demo until the signal aborts: a screen with keys on a terminal, plain lines anywhere else. */
-export async function showLive(demo: Demo, streams: Streams, quit: () => void, signal: AbortSignal): Promise<void> {
+export async function showLive(demo: Demo, streams: Streams, quit: Quit, signal: AbortSignal): Promise<void> {
   const live = new LiveModel(demo);
   const watching = live.watch(signal);
   if (streams.output.isTTY) await showScreen(live, streams, quit, signal);
@@ -30,7 +33,7 @@ export async function showLive(demo: Demo, streams: Streams, quit: () => void, s
   await watching;
 }
 
-async function showScreen(live: LiveModel, streams: Streams, quit: () => void, signal: AbortSignal): Promise<void> {
+async function showScreen(live: LiveModel, streams: Streams, quit: Quit, signal: AbortSignal): Promise<void> {
   const draw = () => screen.draw(renderView(live.view(), screen.size()));
   const screen = openScreen(streams, { key: (key) => live.press(key), quit, resized: draw });
   try {
@@ -137,6 +140,7 @@ class LiveModel {
     const demo = this.#demo;
     if (/^[1-9]$/.test(key)) {
       if (Number(key) <= demo.members.length) this.#selected = Number(key) - 1;
+      else this.#notice = `there is no member ${key}: a adds one`;
       return;
     }
     const action = this.#actions(demo.members[this.#selected])[key];
@@ -175,10 +179,25 @@ class LiveModel {
     };
     if (!member) return always;
     const { name } = member;
+    const running = member.isRunning();
     return {
       ...always,
-      s: { doing: `stopping the server of ${name}`, act: () => member.stop().then(() => `server of ${name} stopped`) },
-      S: { doing: `starting the server of ${name}`, act: () => member.start().then(() => `server of ${name} started`) },
+      s: {
+        doing: `stopping the server of ${name}`,
+        act: async () => {
+          if (!running) throw new Error("it is stopped already, S starts it");
+          await member.stop();
+          return `server of ${name} stopped`;
+        },
+      },
+      S: {
+        doing: `starting the server of ${name}`,
+        act: async () => {
+          if (running) throw new Error("it runs already, s stops it");
+          await member.start();
+          return `server of ${name} started`;
+        },
+      },
       d: {
         doing: `changing the weight of ${name}`,
         act: async () => `weight of ${name} is ${await demo.toggleDrain(member)}`,

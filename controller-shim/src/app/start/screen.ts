@@ -14,7 +14,7 @@ const CONTROL_C = "\u0003";
 
 export function openScreen(
   streams: { input: NodeJS.ReadStream; output: NodeJS.WriteStream },
-  on: { key: (key: string) => void; quit: () => void; resized: () => void },
+  on: { key: (key: string) => void; quit: (key: string) => void; resized: () => void },
 ): Screen {
   const { input, output } = streams;
   let open = true;
@@ -23,7 +23,8 @@ export function openScreen(
     const text = data.toString("utf8");
     if (text.startsWith("\u001b")) return;
     for (const key of text) {
-      if (key === "q" || key === CONTROL_C) on.quit();
+      if (key === "q") on.quit("q");
+      else if (key === CONTROL_C) on.quit("Ctrl-C");
       else on.key(key);
     }
   };

@@ -57,6 +57,13 @@ test("at 80x24 everything one needs is there, uncut", () => {
   expect(text).toMatch(/^>2 {2}m2 .*stopped.*ERROR.* 1 .* 0 % {2}··········$/m);
 });
 
+test("a terminal too low for the events shows none, and the keys stay", () => {
+  const lines = show(example, 80, 12);
+  expect(lines.join("\n")).not.toContain("event ");
+  expect(lines.at(-2)).toBe(" server of m2 stopped");
+  expect(lines.at(-1)).toContain("q quit");
+});
+
 test("the newest events are the ones that stay", () => {
   expect(show(example).join("\n")).not.toContain("event 1\n");
 });

@@ -45,10 +45,14 @@ export function renderView(model: ViewModel, size: ViewSize): string[] {
   const head = renderHead(model);
   const foot = ["", ` ${model.notice}`, renderKeys()];
   const room = Math.max(0, size.rows - head.length - foot.length - 2);
-  const events = model.events.slice(-room).map((event) => `  ${dim(clockTime(event.atMs))}  ${event.text}`);
+  const events = model.events
+    .slice(Math.max(0, model.events.length - room))
+    .map((event) => `  ${dim(clockTime(event.atMs))}  ${event.text}`);
   const lines = [...head, "", bold(" Last events"), ...events];
   while (lines.length < size.rows - foot.length) lines.push("");
-  return [...lines, ...foot].slice(0, size.rows).map((line) => cut(line, size.columns));
+  // Where not all fits, the keys stay: they are the way out.
+  const above = lines.slice(0, Math.max(0, size.rows - foot.length));
+  return [...above, ...foot].slice(-size.rows).map((line) => cut(line, size.columns));
 }
 
 function renderHead(model: ViewModel): string[] {
