@@ -99,7 +99,7 @@ test("a port that is taken: who has it, and which command helps", async () => {
   const holder = machine.launch("start.ts", ["--instance", machine.instance]);
   await holder.says("creating load balancer");
   const { code, output } = await machine.launch("start.ts", ["--instance", `${machine.instance.slice(0, 5)}x`]).ended();
-  expect(output).toMatch(/port 19876 on 127.0.0.1 is taken by pid \d+ .*: npm start -- --port 19877/);
+  expect(output).toMatch(/port 19876 on 127.0.0.1 is taken by pid \d+ .*: npm start -- .*--port 19877/);
   expect(code).toBe(1);
   holder.process.kill("SIGTERM");
   expect((await holder.ended()).code).toBe(0);

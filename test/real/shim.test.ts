@@ -320,7 +320,7 @@ realTest(
 
     const second = await at.machine.launch("main.ts", ["--config-file", at.configurationFile]).ended();
     expect(second.code).toBe(1);
-    expect(second.output).toMatch(/^krater: another shim \(pid \d+\) uses the state folder \S+\n$/);
+    expect(second.output).toMatch(/^krater: another shim \(pid \d+\) uses the state folder \S+: stop it, .+\n$/);
 
     const startedMs = performance.now();
     at.shim.process.kill("SIGTERM");
@@ -342,7 +342,9 @@ realTest(
     await waitFor("the port to be taken", async () => (await at.get("http://127.0.0.1:9876/health")) === "healthy\n");
     const blocked = await at.machine.launch("main.ts", ["--config-file", at.configurationFile]).ended();
     expect(blocked.code).toBe(1);
-    expect(blocked.output).toContain("krater: the API cannot be served: 127.0.0.1:9876 is taken by another program\n");
+    expect(blocked.output).toContain(
+      "krater: the API cannot be served: 127.0.0.1:9876 is taken by another program: stop that",
+    );
     squatter.process.kill("SIGKILL");
   },
 );

@@ -12,6 +12,10 @@ test("a folder that cannot be made is one clear line", async () => {
   expect(() => lockStateDirectory(join(file, "state"))).toThrow(/^the state folder .* cannot be used: /);
 });
 
+test("a folder on a file system that makes none is refused at once", () => {
+  expect(() => lockStateDirectory("/proc/krater/state")).toThrow(/^the state folder .* cannot be used: /);
+});
+
 test("a folder somebody alive uses is refused with the pid", async () => {
   const folder = await temporaryDirectory();
   const release = lockStateDirectory(folder);

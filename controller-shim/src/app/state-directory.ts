@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { linkSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { identify, isAlive, type ProcessIdentity } from "./processes.ts";
 
 /** Told in one line, and the shim does not start. */
@@ -20,14 +20,16 @@ export function lockStateDirectory(folder: string): () => void {
   const self = identify(process.pid);
   if (!self) throw new CannotStart("/proc is not mounted: processes cannot be told apart");
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
     const mine = `${path}.${process.pid}`;
     writeFileSync(mine, JSON.stringify(self), { mode: 0o600 });
     try {
       for (let tries = 0; !tryLink(mine, path); tries++) {
         const owner = readOwner(path);
         if (owner && isAlive(owner)) {
-          throw new CannotStart(`another shim (pid ${owner.pid}) uses the state folder ${folder}`);
+          throw new CannotStart(
+            `another shim (pid ${owner.pid}) uses the state folder ${folder}: stop it, or set another state_directory and instance`,
+          );
         }
         if (tries === 5) throw new CannotStart(`the lock ${path} changes hands all the time`);
         removeStale(path, owner);
@@ -43,6 +45,17 @@ export function lockStateDirectory(folder: string): () => void {
     const owner = readOwner(path);
     if (owner && owner.pid === self.pid && owner.startTime === self.startTime) rmSync(path, { force: true });
   };
+}
+
+/** One by one: Node's own recursive mkdir never ends where a file system answers ENOENT, as /proc does. */
+function makeFolder(folder: string): void {
+  if (exists(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 /** The secret heartbeats are signed with: made once for an installation, readable by its owner only. */

@@ -27,6 +27,7 @@ import type { Log } from "../core/log.ts";
 import { allocateAddress } from "../core/planning/allocate-address.ts";
 import type { ShimConfiguration } from "./config.ts";
 import { claimInstance } from "./instance-record.ts";
+import { heldNetwork } from "./network-holder.ts";
 import { networksOf } from "./networks.ts";
 import { CannotStart, heartbeatKeyIn, lockStateDirectory } from "./state-directory.ts";
 
@@ -97,6 +98,7 @@ async function start(
     memoryPerAmphoraBytes: configuration.amphora.memory_needed_mib * 2 ** 20,
   });
   const networksWereMissing = !(await compute.hasNetworks());
+  if (networksWereMissing) await refuseHeldNetworks(configuration);
   await compute.prepare(AbortSignal.timeout(PREPARE_TIMEOUT_MS));
 
   const events = new BoundedEventLog(clock);
@@ -196,6 +198,15 @@ async function start(
   ];
 }
 
+/** A second bridge into somebody's network would take traffic from there: told before anything is made. */
+async function refuseHeldNetworks({ instance, networks }: ShimConfiguration): Promise<void> {
+  const held = await heldNetwork(Object.values(networks), (link) => link.startsWith(`${instance}-`));
+  if (!held) return;
+  throw new CannotStart(
+    `network ${held.network} is in use on link ${held.link}: set others in the configuration file, [networks] management, vip, members`,
+  );
+}
+
 /** Runs `work` again and again, and once more when the shim stops; a failure is told and tried again. */
 async function repeat(what: string, everyMs: number, log: Log, signal: AbortSignal, work: () => Promise<void>) {
   for (let last = false; ; last = signal.aborted) {
@@ -227,7 +238,8 @@ function claim(work: () => void): void {
 
 function addressProblem(error: NodeJS.ErrnoException & { address?: string; port?: number }): string {
   const address = `${error.address ?? "the address"}:${error.port ?? "?"}`;
-  if (error.code === "EADDRINUSE") return `${address} is taken by another program`;
+  if (error.code === "EADDRINUSE")
+    return `${address} is taken by another program: stop that, or set another port in the configuration file`;
   if (error.code === "EADDRNOTAVAIL") return `${address} is not an address of this machine`;
   return error.message;
 }

@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync, readlinkSync } from "node:fs";
 import { createServer } from "node:net";
+import { heldNetwork } from "../network-holder.ts";
 import { commandLine } from "../processes.ts";
 import { run } from "./programs.ts";
 import type { DemoSettings } from "./settings.ts";
@@ -54,8 +55,8 @@ function checkPort(port: number): Promise<void> {
       reject(
         new CannotRun(
           error.code === "EADDRINUSE"
-            ? `port ${port} on 127.0.0.1 is taken${by}: stop that, or choose another port: npm start -- --port ${port + 1}`
-            : `port ${port} on 127.0.0.1 cannot be had (${error.message}): choose another: npm start -- --port 19876`,
+            ? `port ${port} on 127.0.0.1 is taken${by}: stop that, or choose another port: ${startWith(`--port ${port + 1}`)}`
+            : `port ${port} on 127.0.0.1 cannot be had (${error.message}): choose another: ${startWith("--port 19876")}`,
         ),
       );
     });
@@ -63,18 +64,17 @@ function checkPort(port: number): Promise<void> {
   });
 }
 
+/** The command that was given, with one more option: who follows the advice loses nothing. The last of a name counts. */
+function startWith(option: string): string {
+  return ["npm start --", ...process.argv.slice(2), option].join(" ");
+}
+
 async function checkAddresses(settings: DemoSettings): Promise<void> {
-  const { stdout } = await run("ip", ["-json", "-4", "address", "show"]);
-  const links = JSON.parse(stdout || "[]") as { ifname: string; addr_info: { local: string }[] }[];
-  for (const network of Object.values(settings.networks)) {
-    const prefix = network.replace(/0\/24$/, "");
-    const taken = links.find((link) => link.addr_info?.some((address) => address.local.startsWith(prefix)));
-    if (taken) {
-      throw new CannotRun(
-        `network ${network} is in use on link ${taken.ifname}: remove that link, or choose others: npm start -- --networks 198.19.16.0/24,198.19.17.0/24,198.19.18.0/24`,
-      );
-    }
-  }
+  const held = await heldNetwork(Object.values(settings.networks), () => false);
+  if (!held) return;
+  throw new CannotRun(
+    `network ${held.network} is in use on link ${held.link}: remove that link, or choose others: ${startWith("--networks 198.19.16.0/24,198.19.17.0/24,198.19.18.0/24")}`,
+  );
 }
 
 /** Which process listens on the port: its socket's inode stands in /proc/net/tcp. */
@@ -88,7 +88,13 @@ function holderOf(port: number): { pid: string; command: string } | undefined {
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
     try {
       if (readdirSync(`/proc/${pid}/fd`).some((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`) === socket)) {
-        return { pid, command: commandLine(Number(pid)).slice(0, 60) };
+        // Without the program's folder: what it was told says more.
+        return {
+          pid,
+          command: commandLine(Number(pid))
+            .replace(/^\S*\//, "")
+            .slice(0, 80),
+        };
       }
     } catch {
       // ended while we looked
