@@ -1,7 +1,10 @@
 import { afterEach, expect, test, vi } from "vitest";
 import { parseDemoSettings } from "./settings.ts";
 
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 test.for([
   { name: "an unknown option", args: ["--chek"], words: "unknown option '--chek'" },
@@ -26,6 +29,18 @@ test.for([
   expect(() => parseDemoSettings(args)).toThrow("exit 2");
   expect(exit).toHaveBeenCalledOnce();
   expect(written.join("")).toContain(words);
+});
+
+test("an option that npm kept for itself is told, not lost", () => {
+  vi.stubEnv("npm_config_check", "true");
+  const written: string[] = [];
+  vi.spyOn(process.stderr, "write").mockImplementation((text) => written.push(String(text)) > 0);
+  vi.spyOn(process, "exit").mockImplementation((code) => {
+    throw new Error(`exit ${code}`);
+  });
+  expect(() => parseDemoSettings([])).toThrow("exit 2");
+  expect(written.join("")).toContain("npm start -- --check");
+  expect(parseDemoSettings(["--check"]).check).toBe(true);
 });
 
 test("without arguments it is the demo of the documentation", () => {

@@ -29,7 +29,7 @@ export function parseDemoSettings(args: readonly string[]): DemoSettings {
     .option("--port <number>", "port of the API on 127.0.0.1", parsePort, 19_876)
     .option(
       "--instance <name>",
-      "name of this run: 1 to 6 of a-z and 0-9; runs of other names do not meet",
+      "name of this run: 1 to 6 of a-z and 0-9; two at once need --port and --networks of their own, too",
       parseInstance,
       "demo",
     )
@@ -40,6 +40,10 @@ export function parseDemoSettings(args: readonly string[]): DemoSettings {
         .default(parseNetworks(NETWORKS), NETWORKS),
     );
   program.exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2));
+  // `npm start --check`: npm keeps the option for itself, and a script would wait for ever.
+  if (process.env["npm_config_check"] !== undefined && !args.includes("--check")) {
+    program.error("error: npm keeps what stands before -- for itself: npm start -- --check");
+  }
   const options = program.parse(args, { from: "user" }).opts<{
     check: boolean;
     rate: number;
