@@ -44,4 +44,11 @@ export async function bundleAgent(): Promise<void> {
   }
 }
 
-if (import.meta.main) await bundleAgent();
+if (import.meta.main) {
+  await bundleAgent().catch((error: NodeJS.ErrnoException) => {
+    // A checkout of somebody else: that is no failure worth a stack trace.
+    if (error.code !== "EACCES" && error.code !== "EROFS") throw error;
+    console.error(`krater: the agent cannot be bundled (${error.message}): run as root, or as who owns the checkout`);
+    process.exitCode = 1;
+  });
+}

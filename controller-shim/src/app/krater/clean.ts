@@ -27,7 +27,7 @@ export async function cleanInstance(instance: string, options: { removeState: bo
   const shim = livingShimOf(instance);
   if (shim && !run) {
     throw new Error(
-      `the shim of instance ${instance} is alive (pid ${shim.shim.pid}, API ${shim.apiUrl}): stop it first`,
+      `the shim of instance ${instance} is alive (pid ${shim.shim.pid}, API ${shim.apiUrl}): stop it first, with Ctrl-C there or  kill ${shim.shim.pid}`,
     );
   }
   const stateDirectory = stateDirectoryOf(instance, run !== undefined);

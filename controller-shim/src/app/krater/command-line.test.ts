@@ -33,11 +33,11 @@ async function krater(args: string[], environment: Record<string, string> = {}) 
 }
 
 test.for([
-  { name: "no command", args: [], words: "Usage: krater" },
+  { name: "no command", args: [], words: "Usage: npm run krater -- [options]" },
   { name: "an unknown command", args: ["stauts"], words: "unknown command 'stauts'" },
   { name: "an unknown option", args: ["status", "--all"], words: "unknown option '--all'" },
   { name: "a missing id", args: ["amphora", "show"], words: "missing required argument 'id'" },
-  { name: "half a command", args: ["amphora"], words: "Usage: krater amphora" },
+  { name: "half a command", args: ["amphora"], words: "Usage: npm run krater -- amphora" },
   { name: "a URL that is none", args: ["--url", "localhost:9876", "status"], words: "no http URL" },
   { name: "an instance that is none", args: ["clean", "--instance", "../x"], words: "1 to 6 characters" },
 ])("$name is a usage error: exit code 2 and help", async ({ args, words }) => {

@@ -56,14 +56,14 @@ export async function runCommandLine(args: readonly string[], io: CommandLineIo)
 
 function buildProgram(io: CommandLineIo): Command {
   const { environment } = io;
-  const program = new Command("krater")
+  const program = new Command("npm run krater --")
     .description("Looks at load balancers of a controller shim, and cleans up after one.")
     // A token among the arguments would be there for every user of the machine to read.
     .addHelpText("after", "\nKRATER_TOKEN in the environment: the API's token, where it wants one.")
     .option("--url <url>", "where the shim's API is (KRATER_URL)", environment["KRATER_URL"] || DEFAULT_URL)
     .option("--json", "print JSON, for scripts", false)
     .configureOutput({ writeOut: (text) => io.out(text.trimEnd()), writeErr: (text) => io.error(text.trimEnd()) })
-    .showHelpAfterError("(krater --help lists the commands)")
+    .showHelpAfterError("(npm run krater -- --help lists the commands)")
     .exitOverride();
   const json = () => program.opts<GlobalOptions>().json;
   const print = (value: unknown, people: () => string[]) => {
@@ -120,7 +120,7 @@ async function findAmphora(api: ApiClient, id: string): Promise<Amphora> {
   const { amphorae } = await api.get<{ amphorae: Amphora[] }>("/v2.0/octavia/amphorae");
   const found = amphorae.filter((each) => each.id.startsWith(id.toLowerCase()));
   const [only] = found;
-  if (!only) throw new Error(`no amphora ${id}: krater amphora list shows all`);
+  if (!only) throw new Error(`no amphora ${id}: npm run krater -- amphora list  shows all`);
   if (found.length > 1) throw new Error(`${found.length} amphorae begin with ${id}: give more of the id`);
   return only;
 }
