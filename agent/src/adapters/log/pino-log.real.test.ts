@@ -1,6 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../../../test/harness/temporary-directory.ts";
 import { exampleConfiguration } from "../../testing/agent-configuration.ts";
 import { createLog } from "./pino-log.ts";
@@ -36,4 +38,48 @@ test("the level can change while running", async () => {
     log.debug({ event: "test.two" }, "heard");
   });
   expect(lines.map((line) => line["event"])).toEqual(["test.two"]);
+});
+
+/** A process that logs `lines` lines of 1 kB into its stdout, then says so on stderr, and goes on after a signal. */
+function startLogging(lines: number) {
+  const script = `
+    import { createLog } from ${JSON.stringify(new URL("./pino-log.ts", import.meta.url).href)};
+    const log = createLog("info");
+    for (let line = 0; line < ${lines}; line++) log.info({ event: "test.said", line, fill: "x".repeat(1000) }, "said");
+    process.on("SIGUSR2", () => {
+      log.error({ event: "test.last" }, "last");
+      setTimeout(() => process.exit(0), 500);
+    });
+    process.stderr.write("done");
+    setTimeout(() => {}, 20_000);
+  `;
+  const child = spawn(process.execPath, ["--input-type=module", "-e", script], { stdio: ["ignore", "pipe", "pipe"] });
+  onTestFinished(() => void child.kill("SIGKILL"));
+  return child;
+}
+
+test("a reader that stops reading holds up nobody, and learns that lines are missing", async () => {
+  const child = startLogging(2_000);
+  await once(child.stderr, "data");
+  let text = "";
+  child.stdout.on("data", (data: Buffer) => {
+    text += data;
+    if (text.length > 250_000) child.kill("SIGUSR2");
+  });
+  await once(child, "close");
+  const lines = text
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as Record<string, unknown>);
+  const dropped = lines.find(({ event }) => event === "log.dropped");
+  expect(Number(dropped?.["count"]) + lines.filter(({ event }) => event === "test.said").length).toBe(2_000);
+  expect(lines.at(-1)).toMatchObject({ event: "test.last" });
+});
+
+test("a reader that goes away ends nobody", async () => {
+  const child = startLogging(10);
+  child.stdout.destroy();
+  await once(child.stderr, "data");
+  child.kill("SIGUSR2");
+  expect(await once(child, "exit")).toEqual([0, null]);
 });

@@ -1,5 +1,6 @@
-import { destination, type Logger, pino, stdSerializers, stdTimeFunctions } from "pino";
+import { type Logger, pino, stdSerializers, stdTimeFunctions } from "pino";
 import type { Log } from "../../core/log.ts";
+import { logOutput } from "./log-output.ts";
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -26,7 +27,7 @@ export function createLog(level: LogLevel, fd = 1): AdjustableLog {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    destination({ dest: fd, sync: true }),
+    logOutput(fd),
   );
   return {
     debug: (fields, message) => logger.debug(fields, message),
