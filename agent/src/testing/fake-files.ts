@@ -39,6 +39,9 @@ export class FakeFiles implements Files {
     this.#content.delete(path);
   }
 
+  /** There are none in memory. */
+  async removeSocket(): Promise<void> {}
+
   async removeFolder(path: string): Promise<void> {
     for (const each of [...this.#content.keys()].filter((name) => name.startsWith(`${path}/`))) {
       this.#content.delete(each);

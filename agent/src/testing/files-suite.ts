@@ -13,6 +13,14 @@ export function filesSuite(name: string, make: () => Promise<{ files: Files; fol
     await files.removeFolder(`${folder}/a`);
   });
 
+  test(`${name}: only a socket is removed as one`, async () => {
+    const { files, folder } = await make();
+    await files.write(`${folder}/a`, "precious", options);
+    await files.removeSocket(`${folder}/a`);
+    await files.removeSocket(`${folder}/b`);
+    expect(await files.list(folder)).toEqual(["a"]);
+  });
+
   test(`${name}: a write creates folders, replaces whole, and keeps any byte`, async () => {
     const { files, folder } = await make();
     const bytes = Buffer.from([0, 255, 10, 13]);

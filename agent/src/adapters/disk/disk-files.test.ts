@@ -1,7 +1,9 @@
 import { execFileSync } from "node:child_process";
+import { once } from "node:events";
 import { chmod, mkdir, readdir, readFile, stat, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:net";
 import { join } from "node:path";
-import { expect, test } from "vitest";
+import { expect, onTestFinished, test } from "vitest";
 import { temporaryDirectory } from "../../../../test/harness/temporary-directory.ts";
 import { filesSuite } from "../../testing/files-suite.ts";
 import { DiskFiles } from "./disk-files.ts";
@@ -48,6 +50,17 @@ test.for(oddities)("%s in the place of a file is an error, and nothing waits for
   await make(path);
   const refused = { code: "storage-failed", message: `${path}: not a regular file` };
   await expect(new DiskFiles().read(path)).rejects.toMatchObject(refused);
+});
+
+test("a socket is removed as one", async () => {
+  const folder = await temporaryDirectory();
+  const path = join(folder, "s.sock");
+  const server = createServer();
+  server.listen({ path });
+  await once(server, "listening");
+  onTestFinished(() => void server.close());
+  await new DiskFiles().removeSocket(path);
+  expect(await readdir(folder)).toEqual([]);
 });
 
 test("of a linked folder only the link is removed", async () => {

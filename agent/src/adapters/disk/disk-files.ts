@@ -65,6 +65,11 @@ export class DiskFiles implements Files {
     }
   }
 
+  async removeSocket(path: string): Promise<void> {
+    const seen = await lstat(path).catch(() => undefined);
+    if (seen?.isSocket() === true) await this.remove(path);
+  }
+
   async removeFolder(path: string, last: readonly string[] = []): Promise<void> {
     try {
       // Of a link only the link goes: where it leads is not ours.

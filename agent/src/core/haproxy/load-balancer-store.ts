@@ -122,8 +122,8 @@ export class LoadBalancerStore {
   async remove(id: string, statisticsSocket: string): Promise<void> {
     const paths = this.paths(id);
     // The reference ignores that these may fail: the load balancer has to go.
-    await this.#files.remove(statisticsSocket).catch(() => undefined);
-    await this.#files.remove(paths.masterSocket).catch(() => undefined);
+    await this.#files.removeSocket(statisticsSocket).catch(() => undefined); // the path is the upload's own word
+    await this.#files.removeSocket(paths.masterSocket).catch(() => undefined);
     await this.#files.removeFolder(paths.certificates).catch(() => undefined);
     // Its `haproxy.cfg` and the mark go last: until then it exists, is stopped, and can be deleted again.
     await this.#files.removeFolder(paths.folder, ["haproxy.cfg", "stopped"]);

@@ -12,6 +12,9 @@ export interface Files {
   /** Removing what is not there is fine. */
   remove(path: string): Promise<void>;
 
+  /** Removes a unix socket; what is something else stays, and is no error. */
+  removeSocket(path: string): Promise<void>;
+
   /** The folder and everything in it; names in `last` go last, so that a crash on the way leaves them. */
   removeFolder(path: string, last?: readonly string[]): Promise<void>;
 
