@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { createNamespace } from "./namespace.ts";
 import { waitFor } from "./wait-for.ts";
@@ -12,6 +12,9 @@ export interface SystemdContainer {
   exec(program: string, programArguments: readonly string[], env?: Record<string, string>): Promise<string>;
   stop(): Promise<void>;
 }
+
+/** Shown inside as it is outside, wherever it lies (also below /tmp, or on a file system of its own). */
+const checkout = resolve(import.meta.dirname, "../..");
 
 /** Units of the host that would want hardware, or speak for the machine. */
 const MASKED =
@@ -102,6 +105,8 @@ mount -t sysfs sysfs sys
 mount -t tmpfs tmpfs run
 mount -t tmpfs tmpfs tmp
 mount --rbind /dev dev
+mkdir -p .${checkout}
+mount --bind ${checkout} .${checkout}
 mount -t cgroup2 cgroup2 sys/fs/cgroup
 mkdir -p run/old
 pivot_root . run/old

@@ -82,7 +82,7 @@ export async function startAgent(given: {
 
   const paths = { certificate: amphoraAgent.agentServerCert, ca: amphoraAgent.agentServerCa };
   const beginHaproxy = async () => {
-    await becomeOnlyAgent(krater.runDirectory, haproxyAmphora.basePath, log);
+    await becomeOnlyAgent(haproxyAmphora.basePath, log);
     await haproxy.reconcile();
   };
   const [identity] = await Promise.all([ServerIdentity.load({ paths, files, events, log }), beginHaproxy()]);

@@ -1,7 +1,5 @@
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { mkdirSync, openSync } from "node:fs";
-import { join } from "node:path";
 import type { Log } from "../../core/log.ts";
 
 /** An agent that was told to stop takes up to two seconds. */
@@ -9,14 +7,13 @@ const WAIT_SECONDS = 3;
 
 /**
  * One agent looks after a base path: two would each keep a haproxy of every load balancer. The kernel lets go of the
- * lock when this process ends, however it ends. `flock` locks the file behind our own descriptor, and exits.
+ * lock when this process ends, however it ends. `flock` locks the folder behind our own descriptor, and exits.
  */
-export async function becomeOnlyAgent(runDirectory: string, basePath: string, log: Log): Promise<void> {
-  const name = createHash("sha256").update(basePath).digest("hex").slice(0, 12);
+export async function becomeOnlyAgent(basePath: string, log: Log): Promise<void> {
   let exitCode: number | null;
   try {
-    mkdirSync(runDirectory, { recursive: true, mode: 0o700 });
-    const descriptor = openSync(join(runDirectory, `agent-${name}.lock`), "a", 0o600); // open as long as we live
+    mkdirSync(basePath, { recursive: true, mode: 0o755 });
+    const descriptor = openSync(basePath, "r"); // open as long as we live
     exitCode = await lock(descriptor);
   } catch (error) {
     // Not worth not serving.
