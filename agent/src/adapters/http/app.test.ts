@@ -109,28 +109,26 @@ interface Call {
 }
 
 async function call({ method = "GET", path, caller = "no-role", body = "" }: Call) {
-  const response = await application().request(
-    `https://amphora${path}`,
-    { method },
-    {
-      path: new URL(`https://amphora${path}`).pathname,
-      caller,
-      signal: new AbortController().signal,
-      holdMemory: () => {},
-      readBody: async () => ({
-        content: Buffer.from(body),
-        md5: createHash("md5").update(body).digest("hex"),
-      }),
-      outgoing: {} as ServerResponse,
-    },
-  );
-  const text = await response.text();
+  const url = new URL(`https://amphora${path}`);
+  const response = await application()({
+    method,
+    path: url.pathname,
+    query: url.search,
+    header: () => undefined,
+    caller,
+    signal: new AbortController().signal,
+    holdMemory: () => {},
+    readBody: async () => ({ content: Buffer.from(body), md5: createHash("md5").update(body).digest("hex") }),
+    outgoing: {} as ServerResponse,
+  });
+  if (!response) throw new Error("the response was taken over");
+  const text = String(response.body ?? "");
   return {
     status: response.status,
-    type: response.headers.get("content-type"),
-    length: response.headers.get("content-length"),
-    etag: response.headers.get("etag"),
-    allow: response.headers.get("allow"),
+    type: response.headers["content-type"] ?? null,
+    length: response.headers["content-length"] ?? null,
+    etag: response.headers["etag"] ?? null,
+    allow: response.headers["allow"] ?? null,
     text,
     json: text.startsWith("{") || text.startsWith("[") ? (JSON.parse(text) as unknown) : undefined,
   };

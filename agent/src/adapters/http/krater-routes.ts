@@ -1,4 +1,3 @@
-import { RESPONSE_ALREADY_SENT } from "@hono/node-server/utils/response";
 import type { AgentStatus } from "../../contract/krater.ts";
 import { AgentError } from "../../core/agent-error.ts";
 import type { Metrics } from "../../core/metrics/metrics.ts";
@@ -15,19 +14,20 @@ export interface KraterDependencies {
 
 /** `/krater/v1`: what a stock amphora cannot say. Reading only, so far. */
 export function kraterRoutes(deps: KraterDependencies): Route[] {
-  const status: Route["handle"] = async (context) => json(context, 200, await deps.status());
+  const status: Route["handle"] = async () => json(200, await deps.status());
 
-  const metrics: Route["handle"] = async (context) =>
-    reply(context, 200, "text/plain; version=0.0.4", await deps.metrics.render());
+  const metrics: Route["handle"] = async () => reply(200, "text/plain; version=0.0.4", await deps.metrics.render());
 
   const events: Route["handle"] = async (context) => {
-    const since = resumePoint(context.req.header("last-event-id") ?? context.req.query("since"));
-    if (context.req.method === "HEAD") return context.body(null, 200, { "content-type": "text/event-stream" });
-    deps.events.attach(context.env.outgoing, since);
-    return RESPONSE_ALREADY_SENT;
+    const since = resumePoint(
+      context.header("last-event-id") ?? new URLSearchParams(context.query).get("since") ?? undefined,
+    );
+    if (context.method === "HEAD") return { status: 200, headers: { "content-type": "text/event-stream" } };
+    deps.events.attach(context.outgoing, since);
+    return undefined;
   };
 
-  const openapi: Route["handle"] = async (context) => json(context, 200, deps.openapi);
+  const openapi: Route["handle"] = async () => json(200, deps.openapi);
 
   return [
     { method: "GET", path: "/krater/v1/status", group: "observe", handle: status },

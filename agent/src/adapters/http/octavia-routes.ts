@@ -11,7 +11,7 @@ import { requireCertificateName, requireIdentifier } from "../../core/haproxy/id
 import type { Certificates, LoadBalancerAction, LoadBalancers } from "../../core/haproxy/load-balancers.ts";
 import type { SystemFacts } from "../../core/system/system-facts.ts";
 import { bodyLimits } from "./request-body.ts";
-import { type AppContext, json, parameter, type Route, reply } from "./routes.ts";
+import { json, parameter, type Route, type RouteContext, reply } from "./routes.ts";
 
 export interface OctaviaDependencies {
   loadBalancers: LoadBalancers;
@@ -39,16 +39,15 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
     return result;
   };
 
-  const discovery: Route["handle"] = async (context) =>
-    json(context, 200, { api_version: "1.0" } satisfies VersionDiscovery);
+  const discovery: Route["handle"] = async () => json(200, { api_version: "1.0" } satisfies VersionDiscovery);
 
-  const info: Route["handle"] = async (context) => {
+  const info: Route["handle"] = async () => {
     const { hostname, haproxy_version, keepalived_version, ipvsadm_version } = await system.info();
     const body: AmphoraInfo = { hostname, haproxy_version, api_version: "1.0", keepalived_version, ipvsadm_version };
-    return json(context, 200, body);
+    return json(200, body);
   };
 
-  const details: Route["handle"] = async (context) => {
+  const details: Route["handle"] = async () => {
     const [facts, listeners, observed] = await Promise.all([
       system.details(),
       loadBalancers.listeners(),
@@ -75,13 +74,12 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
       keepalived_version: facts.keepalived_version,
       ipvsadm_version: facts.ipvsadm_version,
     };
-    return json(context, 200, body);
+    return json(200, body);
   };
 
-  const listeners: Route["handle"] = async (context) => {
+  const listeners: Route["handle"] = async () => {
     const found = await loadBalancers.listeners();
     return json(
-      context,
       200,
       found.map(({ status, uuid, type }) => ({ status, uuid, type })),
     );
@@ -91,69 +89,69 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
     const loadBalancerId = loadBalancerOf(context, "lb");
     const amphoraId = parameter(context, "amp");
     requireIdentifier(amphoraId);
-    const { content, md5 } = await context.env.readBody(bodyLimits.configuration);
-    await loadBalancers.upload({ amphoraId, loadBalancerId, configuration: content }, context.env.signal);
-    return json(context, 202, ok, { etag: md5 });
+    const { content, md5 } = await context.readBody(bodyLimits.configuration);
+    await loadBalancers.upload({ amphoraId, loadBalancerId, configuration: content }, context.signal);
+    return json(202, ok, { etag: md5 });
   };
 
   const download: Route["handle"] = async (context) => {
     const loadBalancerId = loadBalancerOf(context, "lb");
     const content = await readNext(async () => {
       const read = await loadBalancers.read(loadBalancerId);
-      context.env.holdMemory(read?.length ?? 0);
+      context.holdMemory(read?.length ?? 0);
       return read;
     });
     if (!content) throw new AgentError("load-balancer-not-found", "no such load balancer");
-    return reply(context, 200, "text/plain; charset=UTF-8", content, { etag: md5Of(content) });
+    return reply(200, "text/plain; charset=UTF-8", content, { etag: md5Of(content) });
   };
 
   const act: Route["handle"] = async (context) => {
     // The order of checks is the original's: an unknown action is said before an unknown load balancer.
     const action = parameter(context, "action").toLowerCase();
-    context.set("subject", { action });
+    context.subject = { action };
     if (!isAction(action)) throw new AgentError("unknown-action", "unknown action");
     const loadBalancerId = loadBalancerOf(context, "id");
-    const { effective } = await loadBalancers.act(loadBalancerId, action, context.env.signal);
-    return json(context, 202, { message: "OK", details: detailsOf(effective, loadBalancerId) } satisfies MessageBody);
+    const { effective } = await loadBalancers.act(loadBalancerId, action, context.signal);
+    return json(202, { message: "OK", details: detailsOf(effective, loadBalancerId) } satisfies MessageBody);
   };
 
   const remove: Route["handle"] = async (context) => {
-    context.set("subject", { action: "delete" });
+    context.subject = { action: "delete" };
     const loadBalancerId = loadBalancerOf(context, "id");
-    await loadBalancers.delete(loadBalancerId, context.env.signal);
-    return json(context, 200, ok);
+    await loadBalancers.delete(loadBalancerId, context.signal);
+    return json(200, ok);
   };
 
   const storeCertificate: Route["handle"] = async (context) => {
     const { loadBalancerId, certificateName } = certificateOf(context);
-    const { content, md5 } = await context.env.readBody(bodyLimits.pem);
-    await certificates.write(loadBalancerId, certificateName, content, context.env.signal);
-    return json(context, 200, ok, { etag: md5 });
+    const { content, md5 } = await context.readBody(bodyLimits.pem);
+    await certificates.write(loadBalancerId, certificateName, content, context.signal);
+    return json(200, ok, { etag: md5 });
   };
 
   const certificateDigest: Route["handle"] = async (context) => {
     const { loadBalancerId, certificateName } = certificateOf(context);
     const md5sum = await certificates.md5(loadBalancerId, certificateName);
     if (md5sum === undefined) throw new AgentError("certificate-not-found", "no such certificate");
-    return json(context, 200, { md5sum } satisfies CertificateDigest, { etag: md5sum });
+    return json(200, { md5sum } satisfies CertificateDigest, { etag: md5sum });
   };
 
   const removeCertificate: Route["handle"] = async (context) => {
     const { loadBalancerId, certificateName } = certificateOf(context);
-    await certificates.delete(loadBalancerId, certificateName, context.env.signal);
-    return json(context, 200, ok);
+    await certificates.delete(loadBalancerId, certificateName, context.signal);
+    return json(200, ok);
   };
 
   const replaceServerCertificate: Route["handle"] = async (context) => {
-    const { content } = await context.env.readBody(bodyLimits.pem);
-    await deps.serverCertificate.replace(content, context.env.signal);
-    return json(context, 202, ok);
+    const { content } = await context.readBody(bodyLimits.pem);
+    await deps.serverCertificate.replace(content, context.signal);
+    return json(202, ok);
   };
 
   const replaceConfiguration: Route["handle"] = async (context) => {
-    const { content } = await context.env.readBody(bodyLimits.agentConfiguration);
-    await deps.configuration.replaceFirst(content, context.env.signal);
-    return json(context, 202, ok);
+    const { content } = await context.readBody(bodyLimits.agentConfiguration);
+    await deps.configuration.replaceFirst(content, context.signal);
+    return json(202, ok);
   };
 
   const certificatePath = "/1.0/loadbalancer/:lb/certificates/:file";
@@ -174,18 +172,18 @@ export function octaviaRoutes(deps: OctaviaDependencies): Route[] {
   ];
 }
 
-function loadBalancerOf(context: AppContext, name: string): string {
+function loadBalancerOf(context: RouteContext, name: string): string {
   const loadBalancerId = parameter(context, name);
   requireIdentifier(loadBalancerId);
-  context.set("subject", { ...context.get("subject"), loadBalancerId });
+  context.subject = { ...context.subject, loadBalancerId };
   return loadBalancerId;
 }
 
-function certificateOf(context: AppContext): { loadBalancerId: string; certificateName: string } {
+function certificateOf(context: RouteContext): { loadBalancerId: string; certificateName: string } {
   const certificateName = parameter(context, "file");
   requireCertificateName(certificateName);
   const loadBalancerId = loadBalancerOf(context, "lb");
-  context.set("subject", { loadBalancerId, certificateName });
+  context.subject = { loadBalancerId, certificateName };
   return { loadBalancerId, certificateName };
 }
 

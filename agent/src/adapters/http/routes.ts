@@ -1,14 +1,17 @@
 import type { ServerResponse } from "node:http";
-import type { Context } from "hono";
 import type { RouteGroup } from "../../core/access/permissions.ts";
 import type { Caller } from "../../core/access/roles.ts";
 import type { Subject } from "./problem-bodies.ts";
 import type { ReceivedBody } from "./request-body.ts";
 
-/** What a request brings, apart from its method: supplied by the server, or by a test. */
-export interface RequestEnvironment {
+/** A request, as the server hands it to the application (or a test does). */
+export interface ReceivedRequest {
+  method: string;
   /** Percent-encoded and checked (`request-target.ts`). */
   path: string;
+  /** With its question mark; empty when there is none. */
+  query: string;
+  header(name: string): string | undefined;
   caller: Caller;
   /** Aborts at the request's deadline and when the agent stops; not when the client goes, who will ask again. */
   signal: AbortSignal;
@@ -19,8 +22,19 @@ export interface RequestEnvironment {
   outgoing: ServerResponse;
 }
 
-export type AppEnvironment = { Bindings: RequestEnvironment; Variables: { subject: Subject } };
-export type AppContext = Context<AppEnvironment>;
+/** A request on its way through its route. */
+export interface RouteContext extends ReceivedRequest {
+  /** By name, still percent-encoded. */
+  parameters: Readonly<Record<string, string>>;
+  /** Whom an error will speak of. */
+  subject: Subject;
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, string>;
+  body?: string | Buffer;
+}
 
 /** One row of the route table. `HEAD`, `OPTIONS`, 405 and the permissions follow from the table. */
 export interface Route {
@@ -28,29 +42,26 @@ export interface Route {
   /** `:name` is one segment. */
   path: string;
   group: RouteGroup;
-  handle(context: AppContext): Promise<Response>;
+  /** Undefined: the route has taken `outgoing` over. */
+  handle(context: RouteContext): Promise<Answer | undefined>;
 }
 
 /** JSON as the original sends it: no charset, and a length also for HEAD. */
-export function json(context: AppContext, status: number, body: unknown, headers: Record<string, string> = {}) {
-  return reply(context, status, "application/json", JSON.stringify(body), headers);
+export function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
+  return reply(status, "application/json", JSON.stringify(body), headers);
 }
 
 export function reply(
-  context: AppContext,
   status: number,
   contentType: string,
   body: string | Buffer,
   headers: Record<string, string> = {},
-): Response {
-  return context.body(typeof body === "string" ? body : (body as Uint8Array<ArrayBuffer>), status as 200, {
-    "content-type": contentType,
-    ...headers,
-    "content-length": String(Buffer.byteLength(body)),
-  });
+): Answer {
+  const length = String(Buffer.byteLength(body));
+  return { status, headers: { "content-type": contentType, ...headers, "content-length": length }, body };
 }
 
-/** A path parameter, decoded. Only asked for where the pattern has it. */
-export function parameter(context: AppContext, name: string): string {
-  return context.req.param(name) ?? "";
+/** A path parameter, decoded (`request-target.ts` has proven that it can be). Only asked for where the pattern has it. */
+export function parameter(context: RouteContext, name: string): string {
+  return decodeURIComponent(context.parameters[name] ?? "");
 }

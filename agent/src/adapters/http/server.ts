@@ -3,19 +3,17 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
-import { getRequestListener } from "@hono/node-server";
-import type { Hono } from "hono/tiny";
 import { type Caller, callerOf } from "../../core/access/roles.ts";
 import { AgentError } from "../../core/agent-error.ts";
 import type { Log } from "../../core/log.ts";
+import type { Application } from "./app.ts";
 import { limitHandshakes } from "./handshakes.ts";
 import { refuseConnect, refuseMalformed, refuseRequest } from "./malformed-requests.ts";
 import { MemoryBudget } from "./memory-budget.ts";
 import { OccasionalLog } from "./occasional-log.ts";
-import { badRequest } from "./problem-bodies.ts";
 import { announcedLength, type ReceivedBody, receiveBody, tooLarge } from "./request-body.ts";
 import { readRequestTarget } from "./request-target.ts";
-import type { AppEnvironment, RequestEnvironment } from "./routes.ts";
+import type { Answer } from "./routes.ts";
 import type { ServerIdentity } from "./server-identity.ts";
 
 export interface ServerOptions {
@@ -47,7 +45,7 @@ const STOP_MS = 1_000;
 
 /** HTTPS with mandatory client certificates, in front of the application. */
 export async function startServer(
-  app: Hono<AppEnvironment>,
+  app: Application,
   identity: ServerIdentity,
   options: ServerOptions,
   log: Log,
@@ -56,7 +54,6 @@ export async function startServer(
   const inFlight = new Set<AbortController>();
   const budget = new MemoryBudget(MAX_LARGE_BYTES);
   const occasional = new OccasionalLog(log);
-  const environments = new WeakMap<IncomingMessage, RequestEnvironment>();
 
   const tls = () => ({ ...identity.tlsOptions(), minVersion: options.minVersion, maxVersion: "TLSv1.3" as const });
   const server: Server = createServer({
@@ -73,19 +70,6 @@ export async function startServer(
   });
   server.maxConnections = MAX_CONNECTIONS;
 
-  const listener = getRequestListener(
-    (request, { incoming }) => {
-      const environment = environments.get(incoming as IncomingMessage);
-      if (!environment) throw new Error("a request without environment");
-      return app.fetch(request, environment);
-    },
-    // Reached when the Host header makes no URL: everything else has been looked at before.
-    {
-      errorHandler: () => Response.json(badRequest("The Host header is not a host."), { status: 400 }),
-      hostname: "amphora",
-    },
-  );
-
   const serve = (incoming: IncomingMessage, outgoing: ServerResponse, expectsContinue: boolean) => {
     // A stock client pays 5 s for an idle connection that was closed under it: it never gets to keep one.
     if (String(incoming.headers["user-agent"] ?? "").startsWith(OCTAVIA_CLIENT)) outgoing.shouldKeepAlive = false;
@@ -93,8 +77,9 @@ export async function startServer(
     if (expectsContinue) outgoing.shouldKeepAlive = false;
     const target = readRequestTarget(incoming.url ?? "");
     if (!target.ok) return refuseRequest(incoming, outgoing, target.reason);
-    if (incoming.headers.host === "") delete incoming.headers.host;
-    incoming.url = target.path === "*" ? "/*" : target.path + target.query;
+    if (!isHost(incoming.headers.host)) {
+      return refuseRequest(incoming, outgoing, "The Host header is not a host.");
+    }
 
     const deadline = new AbortController();
     inFlight.add(deadline);
@@ -115,8 +100,11 @@ export async function startServer(
       else log.info(fields, "request served");
     });
 
-    environments.set(incoming, {
+    const answer = app({
+      method: incoming.method ?? "",
       path: target.path,
+      query: target.query,
+      header: (name) => incoming.headers[name]?.toString(),
       caller: callerOn(incoming.socket as TLSSocket),
       signal: deadline.signal,
       outgoing,
@@ -135,7 +123,7 @@ export async function startServer(
         }
       },
     });
-    void listener(incoming, outgoing);
+    void answer.then((each) => each && send(each, outgoing));
   };
 
   server.on("request", (incoming, outgoing) => serve(incoming, outgoing, false));
@@ -187,6 +175,16 @@ export async function startServer(
     callers.set(socket, caller);
     return caller;
   }
+}
+
+function send({ status, headers, body }: Answer, outgoing: ServerResponse): void {
+  outgoing.writeHead(status, headers);
+  outgoing.end(body);
+}
+
+/** An absent or empty Host is fine: the original asks for none. */
+function isHost(host: string | undefined): boolean {
+  return host === undefined || host === "" || URL.canParse(`https://${host}/`);
 }
 
 /** `::`, the default, takes IPv4 too; a kernel without IPv6 gets the IPv4 equivalent, as Node does by itself. */
