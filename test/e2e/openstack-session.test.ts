@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, onTestFinished, test } from "vitest";
 import { createTestMachine, type TestMachine } from "../harness/main-job.ts";
+import { temporaryDirectory } from "../harness/temporary-directory.ts";
 import { hasTool } from "../harness/tools.ts";
 import { waitFor } from "../harness/wait-for.ts";
 
@@ -28,7 +29,8 @@ test.skipIf(!hasTool("openstack"))("the session of the README, with the stock cl
   const members = ["m1", "m2"].map((name, n) =>
     machine.launch("start/member-server.ts", [`--name=${name}`, "--address=198.18.2.1", `--port=${8081 + n}`]),
   );
-  const environment = { OS_AUTH_TYPE: "none", OS_ENDPOINT: API };
+  // The client keeps a cache in its home.
+  const environment = { OS_AUTH_TYPE: "none", OS_ENDPOINT: API, HOME: await temporaryDirectory() };
   const openstack = async (line: string) => {
     const { code, output } = await machine.run("openstack", ["loadbalancer", ...line.split(" ")], { environment });
     expect(code, `${line}: ${output}`).toBe(0);

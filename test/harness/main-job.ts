@@ -136,14 +136,14 @@ function cgroups(instance: string): string[] {
 function processesIn(networkNamespace: number): string[] {
   return namesIn("/proc")
     .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
+    .flatMap((pid) => {
       try {
-        return readlinkSync(`/proc/${pid}/ns/net`) === `net:[${networkNamespace}]`;
+        if (readlinkSync(`/proc/${pid}/ns/net`) !== `net:[${networkNamespace}]`) return [];
+        return [`${pid} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")}`];
       } catch {
-        return false; // ended meanwhile
+        return []; // ended meanwhile
       }
-    })
-    .map((pid) => `${pid} ${readFileSync(`/proc/${pid}/cmdline`, "utf8").replaceAll("\0", " ")}`);
+    });
 }
 
 function namesIn(folder: string): string[] {

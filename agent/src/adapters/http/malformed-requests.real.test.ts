@@ -120,7 +120,12 @@ test.for<{ name: string; bytes: string | Buffer; status: number; closes?: boolea
   { name: "an expectation nobody meets", bytes: get("/", "Expect: 200-maybe\r\n"), status: 400, closes: true },
   { name: "no Host header", bytes: "GET / HTTP/1.1\r\n\r\n", status: 200 },
   { name: "an empty Host header", bytes: "GET / HTTP/1.1\r\nHost:\r\n\r\n", status: 200 },
-  { name: "a Host header that is no host", bytes: "GET / HTTP/1.1\r\nHost: a b/c?d#e\r\n\r\n", status: 400, closes: true },
+  {
+    name: "a Host header that is no host",
+    bytes: "GET / HTTP/1.1\r\nHost: a b/c?d#e\r\n\r\n",
+    status: 400,
+    closes: true,
+  },
   { name: "HTTP/1.0", bytes: "GET / HTTP/1.0\r\n\r\n", status: 200, closes: true },
   { name: "a body on GET", bytes: get("/", "Content-Length: 5\r\n").concat("hello"), status: 200 },
   { name: "the original's double slash", bytes: get("//"), status: 200 },

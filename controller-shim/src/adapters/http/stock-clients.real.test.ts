@@ -31,7 +31,8 @@ async function served(credentials: Credentials = {}) {
 }
 
 async function run(program: string, args: string[], input: string, environment: Record<string, string>) {
-  const env = { PATH: "/usr/bin:/bin", HOME: "/nonexistent", LANG: "C.UTF-8", COLUMNS: "200", ...environment };
+  const HOME = await temporaryDirectory(); // the client keeps a cache there
+  const env = { PATH: "/usr/bin:/bin", HOME, LANG: "C.UTF-8", COLUMNS: "200", ...environment };
   const child = spawn(program, args, { env, timeout: 50_000, killSignal: "SIGKILL" });
   child.stdin.end(input);
   const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr), once(child, "exit")]);
@@ -144,6 +145,7 @@ test.skipIf(!hasClients)("the stock CLI builds, changes, looks at and removes a 
 
 const script = `
 import json, os, openstack
+import { temporaryDirectory } from "../../../../test/harness/temporary-directory.ts";
 from openstack import exceptions
 conn = openstack.connect(load_yaml_config=False, **json.loads(os.environ["CONNECT"]))
 lbs = conn.load_balancer
