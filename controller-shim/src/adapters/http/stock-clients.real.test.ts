@@ -2,6 +2,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { text } from "node:stream/consumers";
 import { expect, onTestFinished, test } from "vitest";
+import { temporaryDirectory } from "../../../../test/harness/temporary-directory.ts";
 import { hasTool } from "../../../../test/harness/tools.ts";
 import { ApiBench } from "../../testing/api-context.ts";
 import { exampleAmphora } from "../../testing/example-rows.ts";
@@ -145,7 +146,6 @@ test.skipIf(!hasClients)("the stock CLI builds, changes, looks at and removes a 
 
 const script = `
 import json, os, openstack
-import { temporaryDirectory } from "../../../../test/harness/temporary-directory.ts";
 from openstack import exceptions
 conn = openstack.connect(load_yaml_config=False, **json.loads(os.environ["CONNECT"]))
 lbs = conn.load_balancer
