@@ -123,7 +123,12 @@ export async function startServer(
         }
       },
     });
-    void answer.then((each) => each && send(each, outgoing));
+    answer
+      .then((each) => each && send(each, outgoing))
+      .catch((error: unknown) => {
+        log.error({ event: "request.failed", path: target.path, error }, "no answer could be given");
+        outgoing.destroy(); // one request's trouble is not the agent's end
+      });
   };
 
   server.on("request", (incoming, outgoing) => serve(incoming, outgoing, false));
